@@ -1,0 +1,85 @@
+"""Hessian estimates against the exact Hessian, by autograd on a small network."""
+
+import numpy as np
+import pytest
+import torch
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+from wslbench.architectures import Architecture
+from wslbench.landscape.hessian import hessian_product, hessian_trace, top_eigenvalue
+from wslbench.training import ModelStack, reestimate_batch_norm
+
+SIZE = 3
+
+
+@pytest.fixture(scope="module")
+def problem():
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(24, 1, 4, 4, generator=generator)
+    labels = torch.randint(0, 3, (24,), generator=generator)
+    architecture = Architecture(builder="cnn", arguments={"width": 1, "image_size": 4, "classes": 3})
+    stack = reestimate_batch_norm(ModelStack.initialise(architecture, [1, 2, 3]), inputs)
+    return stack, inputs, labels, [exact_hessian(stack, row, inputs, labels) for row in range(SIZE)]
+
+
+def exact_hessian(stack, row, inputs, labels):
+    network = stack.architecture.module().eval()
+    names = list(stack.parameters)
+    shapes = [stack.parameters[name][row].shape for name in names]
+    statistics = {name: tensor[row] for name, tensor in stack.statistics.items()}
+    flat = torch.cat([stack.parameters[name][row].flatten() for name in names])
+
+    def loss(vector):
+        pieces = vector.split([shape.numel() for shape in shapes])
+        parameters = {n: p.reshape(s) for n, p, s in zip(names, pieces, shapes, strict=True)}
+        return cross_entropy(functional_call(network, (parameters, statistics), (inputs,)), labels)
+
+    return torch.autograd.functional.hessian(loss, flat).double()
+
+
+def test_products_are_exact(problem):
+    stack, inputs, labels, exact = problem
+    generator = torch.Generator().manual_seed(5)
+    vector = {n: torch.randn(t.shape, generator=generator) for n, t in stack.parameters.items()}
+    product = hessian_product(stack, inputs, labels)(vector)
+    for row in range(SIZE):
+        flat = torch.cat([vector[n][row].flatten() for n in vector]).double()
+        image = torch.cat([product[n][row].flatten() for n in vector]).double()
+        assert torch.allclose(exact[row] @ flat, image, atol=1e-5)
+
+
+def test_trace_is_within_its_standard_error(problem):
+    stack, inputs, labels, exact = problem
+    estimate = hessian_trace(stack, inputs, labels, seed=0, relative_tolerance=0.02, maximum_probes=512)
+    truth = np.array([h.trace() for h in exact])
+    assert estimate.probes > 8
+    assert (np.abs(estimate.trace - truth) < 4 * estimate.standard_error).all()
+    assert np.allclose(estimate.trace, truth, rtol=0.15)
+
+
+def test_trace_stops_on_the_standard_error_not_on_the_first_sign(problem):
+    stack, inputs, labels, _ = problem
+    loose = hessian_trace(stack, inputs, labels, seed=0, relative_tolerance=10.0)
+    assert loose.probes == 8
+    spent = hessian_trace(stack, inputs, labels, seed=0, relative_tolerance=1e-6, maximum_probes=20)
+    assert spent.probes == 20
+    assert (spent.standard_error > 0).all()
+
+
+def test_top_eigenvalue_is_the_one_of_largest_modulus(problem):
+    stack, inputs, labels, exact = problem
+    estimate = top_eigenvalue(stack, inputs, labels, seed=0, iterations=60, relative_tolerance=1e-4)
+    for row in range(SIZE):
+        values = torch.linalg.eigvalsh(exact[row])
+        truth = values[values.abs().argmax()].item()
+        assert estimate.eigenvalue[row] == pytest.approx(truth, rel=1e-3)
+        assert estimate.residual[row] <= 1e-3 * abs(truth)
+
+
+def test_residual_bounds_the_distance_to_an_eigenvalue(problem):
+    stack, inputs, labels, exact = problem
+    early = top_eigenvalue(stack, inputs, labels, seed=0, iterations=4, relative_tolerance=0.0)
+    for row in range(SIZE):
+        distance = (torch.linalg.eigvalsh(exact[row]) - early.eigenvalue[row]).abs().min().item()
+        assert distance <= early.residual[row] + 1e-5

@@ -1,0 +1,135 @@
+"""Reading results: what stands is shown, what does not is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.leaderboard.boards import commit
+from tests.tasks.declared import tiny_tasks
+from tests.zoos import NAME
+from wslbench.errors import ResultError, ZooNotFoundError
+from wslbench.leaderboard import Results, read_results
+from wslbench.tasks import Task, TaskBook
+from wslbench.zoo import Zoo, load_zoo
+
+
+@pytest.fixture
+def zoo(built_tiny_zoo: Path) -> Zoo:
+    return load_zoo(built_tiny_zoo)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> TaskBook:
+    return tiny_tasks(tmp_path)
+
+
+@pytest.fixture
+def task(book: TaskBook) -> Task:
+    return book[f"{NAME}.loss-gap"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+def read(folders: list[Path], book: TaskBook, task: Task, zoo: Zoo) -> Results:
+    return read_results(folders, book, [task], lambda name: zoo)
+
+
+def names(results: Results) -> list[str]:
+    return [entry.record.method.name for found in results.tasks for entry in found.entries]
+
+
+def test_sound_results_are_read_with_scores_that_repeat_their_record(folder, book, task, zoo) -> None:
+    commit(task, zoo, folder, "good", 0.01)
+    commit(task, zoo, folder, "bad", 3.0)
+    results = read([folder], book, task, zoo)
+    assert names(results) == ["bad", "good"]
+    assert results.problems == []
+    for entry in results.tasks[0].entries:
+        value = entry.record.metrics["kendall_tau"].value
+        assert entry.scores.draws("kendall_tau")[0] == pytest.approx(value)
+
+
+def test_a_polished_metric_does_not_follow_from_the_predictions(folder, book, task, zoo) -> None:
+    path = commit(task, zoo, folder, "polished", 3.0)
+    record = json.loads(path.read_text())
+    record["metrics"]["kendall_tau"]["value"] += 0.01
+    path.write_text(json.dumps(record))
+    results = read([folder], book, task, zoo)
+    assert names(results) == []
+    assert "kendall_tau does not follow from its predictions" in results.problems[0]
+    assert str(path) in results.problems[0]
+
+
+def test_targets_come_from_the_zoo_and_not_from_the_predictions_file(folder, book, task, zoo) -> None:
+    path = commit(task, zoo, folder, "doctored", 3.0)
+    parquet = path.with_suffix(".parquet")
+    frame = pd.read_parquet(parquet)
+    frame.assign(target=frame["prediction"]).to_parquet(parquet)
+    assert "not those that the record was made from" in read([folder], book, task, zoo).problems[0]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("task", "0" * 64, "stale: it was made with another task"),
+        ("annotations", "0" * 64, "stale: it was made with another annotations"),
+    ],
+)
+def test_stale_results_are_named(folder, book, task, zoo, field, value, expected) -> None:
+    path = commit(task, zoo, folder, "old", 1.0)
+    record = json.loads(path.read_text())
+    record["provenance"][field] = value
+    path.write_text(json.dumps(record))
+    results = read([folder], book, task, zoo)
+    assert names(results) == []
+    assert expected in results.problems[0]
+
+
+def test_broken_missing_misplaced_and_unknown_results_are_named(folder, book, task, zoo) -> None:
+    commit(task, zoo, folder, "good", 0.1)
+    broken = commit(task, zoo, folder, "broken", 0.1)
+    broken.write_text(broken.read_text()[:100])
+    commit(task, zoo, folder, "alone", 0.1).with_suffix(".parquet").unlink()
+    shutil.copytree(folder / "good", folder / "copied")
+    unknown = folder / "good" / f"{NAME}.beauty.json"
+    unknown.write_text("{}")
+    results = read([folder], book, task, zoo)
+    assert names(results) == ["good"]
+    problems = "\n".join(results.problems)
+    assert len(results.problems) == 4
+    for text in ("broken", "are missing", "not of its file's name", f"no task '{NAME}.beauty'"):
+        assert text in problems
+
+
+def test_a_result_in_an_earlier_folder_stands_in_for_a_later_one(tmp_path, book, task, zoo) -> None:
+    first, second = tmp_path / "mine", tmp_path / "committed"
+    commit(task, zoo, first, "method", 0.01)
+    commit(task, zoo, second, "method", 3.0)
+    commit(task, zoo, second, "other", 1.0)
+    results = read([first, second], book, task, zoo)
+    assert names(results) == ["method", "other"]
+    assert results.tasks[0].entries[0].record.metrics["kendall_tau"].value > 0.7
+
+
+def test_a_zoo_that_is_not_there_leaves_results_unchecked_and_named(folder, book, task, zoo) -> None:
+    commit(task, zoo, folder, "good", 0.1)
+
+    def absent(name: str) -> Zoo:
+        raise ZooNotFoundError(f"there is no zoo {name!r}")
+
+    results = read_results([folder], book, [task], absent)
+    assert names(results) == []
+    assert "cannot be checked: there is no zoo" in results.problems[0]
+
+
+def test_a_folder_that_does_not_exist_is_an_error(tmp_path, book, task, zoo) -> None:
+    with pytest.raises(ResultError, match="no results folder"):
+        read([tmp_path / "nowhere"], book, task, zoo)

@@ -1,0 +1,62 @@
+"""A column: label noise, independence of cells, and what is measured when."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.population.recipes import tiny_recipe
+from wslbench.datasets import load_dataset
+from wslbench.population.column import load_data, measure_column, train_column, with_label_noise
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return tiny_recipe()
+
+
+@pytest.fixture(scope="module")
+def trained(recipe):
+    return train_column(recipe, 1, load_data(recipe))
+
+
+def test_label_noise_is_exact_fixed_and_never_the_true_class():
+    labels = np.arange(1000) % 10
+    noisy = with_label_noise(labels, 0.137, 10, seed=3)
+    assert (noisy != labels).sum() == 137
+    assert (noisy == with_label_noise(labels, 0.137, 10, seed=3)).all()
+    assert set(noisy) <= set(range(10))
+    assert (with_label_noise(labels, 0.0, 10, seed=3) == labels).all()
+
+
+def test_test_labels_stay_clean(recipe):
+    data = load_data(recipe)
+    assert (data.test_labels.numpy() == load_dataset("digits").test_labels).all()
+    assert (data.train_labels.numpy() != load_dataset("digits").train_labels).sum() == 120
+
+
+def test_a_cell_does_not_depend_on_the_rest_of_its_column(recipe, trained):
+    alone = tiny_recipe(temperature={"label": "learning rate", "values": [0.05]})
+    by_itself = train_column(alone, 1, load_data(alone))
+    for name, tensor in by_itself.checkpoints[2].parameters.items():
+        assert torch.allclose(tensor, trained.checkpoints[2].parameters[name][3:6], atol=1e-4), name
+
+
+def test_seeds_of_different_cells_share_nothing(trained):
+    first = trained.checkpoints[1].parameters["conv3.weight"]
+    flat = first.flatten(1)
+    gaps = torch.cdist(flat, flat) + torch.eye(len(flat))
+    assert gaps.min() > 0.1
+
+
+def test_measured_tables(recipe, trained):
+    measured = measure_column(recipe, 1, trained, load_data(recipe))
+    runs, pairs = measured.runs, measured.pairs
+    assert len(runs) == 3 * 3 * 3  # temperatures, seeds, epochs 1, 2 and 4
+    at_two = runs[runs["epoch"] == 2]
+    assert at_two["hessian_trace"].notna().all()
+    assert at_two["loss_slope"].lt(0).all()
+    assert runs[runs["epoch"] != 2]["hessian_trace"].isna().all()
+    assert len(pairs[pairs["epoch"] == 2]) == 3 * 3
+    ring = pairs[(pairs["epoch"] == 4) & (pairs["cell_id"] == "width=1_learning_rate=0.01")]
+    assert sorted(zip(ring["seed_a"], ring["seed_b"], strict=True)) == [(0, 1), (1, 2), (2, 0)]
+    assert pairs["cka"].between(0, 1).all()

@@ -1,0 +1,125 @@
+"""The tasks that ship, and what a wrong task file or a wrong name says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wslbench.bundled import bundled_path
+from wslbench.errors import TaskError, UnknownTaskError
+from wslbench.tasks import load_tasks
+
+SHIPPED = bundled_path("tasks.yaml").read_text()
+
+
+def broken(tmp_path: Path, old: str, new: str) -> str:
+    """The message for the shipped file with one edit."""
+    assert old in SHIPPED
+    path = tmp_path / "tasks.yaml"
+    path.write_text(SHIPPED.replace(old, new, 1))
+    with pytest.raises(TaskError) as caught:
+        load_tasks(path)
+    return str(caught.value)
+
+
+def line_of(text: str) -> int:
+    return next(number for number, line in enumerate(SHIPPED.splitlines(), 1) if text in line)
+
+
+def test_the_shipped_tasks_are_four_targets_under_three_protocols() -> None:
+    book = load_tasks()
+    targets = ("phase", "test-accuracy", "loss-gap", "sharpness")
+    protocols = {"": "phase-stratified", "@new-load": "new-load", "@new-temperature": "new-temperature"}
+    assert list(book.tasks) == [f"digits-cnn.{target}{suffix}" for target in targets for suffix in protocols]
+    for task_id, task in book.tasks.items():
+        assert task.protocol == protocols["@" + task_id.split("@")[1] if "@" in task_id else ""]
+        assert task.headline == ("balanced_accuracy" if task.target == "phase" else "kendall_tau")
+    assert book.suites["quick"] == ("digits-cnn.phase", "digits-cnn.test-accuracy")
+    assert set(book.suites["default"]) == set(book.tasks)
+
+
+def test_selection_keeps_order_and_takes_each_task_once() -> None:
+    book = load_tasks()
+    chosen = book.select(task=["digits-cnn.sharpness", "digits-cnn.phase"], suite="quick")
+    assert [task.id for task in chosen] == ["digits-cnn.sharpness", "digits-cnn.phase", "digits-cnn.test-accuracy"]
+    assert len(book.select()) == 12
+    assert [task.id for task in book.select("digits-cnn.phase")] == ["digits-cnn.phase"]
+
+
+def test_unknown_names_are_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownTaskError, match=r"digits-cnn\.phase"):
+        load_tasks().select("digits-cnn.phases")
+    with pytest.raises(UnknownTaskError, match="tasks list"):
+        load_tasks().select("qqq")
+    with pytest.raises(UnknownTaskError, match="quick, default"):
+        load_tasks().select(suite="quik")
+
+
+def test_the_hash_follows_the_question_and_not_its_wording() -> None:
+    task = load_tasks()["digits-cnn.test-accuracy"]
+    assert replace(task, label="other", description="other").hash == task.hash
+    for change in ({"version": 2}, {"column": "train_accuracy"}, {"transform": "identity"}, {"protocol": "new-load"}):
+        assert replace(task, **change).hash != task.hash
+
+
+def test_a_wrong_value_is_named_with_its_line_and_field(tmp_path: Path) -> None:
+    message = broken(tmp_path, "transform: logit", "transform: probit")
+    assert message.startswith(f"tasks.yaml, line {line_of('transform: logit')}, tasks[1].transform: ")
+    assert "'logit'" in message
+
+
+def test_an_unknown_field_is_named_with_its_line(tmp_path: Path) -> None:
+    message = broken(tmp_path, "    column: phase\n", "    colunm: phase\n")
+    line = line_of("column: phase")
+    assert f"line {line}, tasks[0].colunm: Extra inputs are not permitted." in message
+    assert "tasks[0].column: Field required." in message
+
+
+def test_a_field_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    message = broken(tmp_path, "    label: Phase\n", "    label: Phase\n    label: Phases\n")
+    assert message == (
+        f"tasks.yaml, line {line_of('label: Phase') + 1}, tasks[0].label: the field stands twice; remove one."
+    )
+
+
+def test_a_suite_that_names_no_task_is_refused_at_its_line(tmp_path: Path) -> None:
+    message = broken(tmp_path, "    - digits-cnn.phase@new-load\n", "    - digits-cnn.phase@new-laod\n")
+    line = line_of("- digits-cnn.phase@new-load")
+    assert (
+        message
+        == f"tasks.yaml, line {line}, suites.default[1]: there is no task 'digits-cnn.phase@new-laod' in this file."
+    )
+
+
+def test_a_task_declared_twice_is_refused(tmp_path: Path) -> None:
+    message = broken(tmp_path, "target: test-accuracy", "target: phase")
+    assert "tasks[1].protocols[0]: the task 'digits-cnn.phase' is declared twice." in message
+
+
+def test_phases_have_no_scale(tmp_path: Path) -> None:
+    message = broken(tmp_path, "    column: phase\n", "    column: phase\n    transform: log10\n")
+    assert "takes neither `minus` nor a `transform`" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("tasks: [\n", "not valid YAML"),
+        ("tasks: &a [*a]\n", "tasks.yaml, line 1"),
+        ("", "tasks.yaml, line 1"),
+        ("- 1\n", "tasks.yaml, line 1"),
+        ("tasks: !!python/object/apply:os.system [true]\n", "not valid YAML"),
+    ],
+)
+def test_hostile_or_empty_files_give_one_clear_error(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "tasks.yaml"
+    path.write_text(text)
+    with pytest.raises(TaskError, match=expected):
+        load_tasks(path)
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match=r"no task file at .*nowhere\.yaml"):
+        load_tasks(tmp_path / "nowhere.yaml")

@@ -1,0 +1,98 @@
+"""The protocols' splits, as properties over random grids."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wslbench.errors import SplitError
+from wslbench.zoo import PROTOCOLS, make_split
+
+AXES = {"load": "width", "temperature": "rate"}
+
+
+def grid(widths: int, rates: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    random = np.random.default_rng(seed)
+    cells = pd.DataFrame(
+        [
+            {
+                "cell_id": f"w{width}-r{rate}",
+                "width": width,
+                "rate": rate / 100,
+                "phase": random.choice(["I", "II", "III"]),
+            }
+            for width in range(2, widths + 2)
+            for rate in range(rates)
+        ]
+    )
+    runs = cells[["cell_id"]].merge(pd.DataFrame({"seed": [0, 1]}), how="cross")
+    return cells, runs.assign(run_id=runs["cell_id"] + "-" + runs["seed"].astype(str))
+
+
+@given(widths=st.integers(2, 6), rates=st.integers(2, 6), seed=st.integers(0, 99))
+def test_phases_are_spread_evenly_over_folds(widths: int, rates: int, seed: int) -> None:
+    cells, runs = grid(widths, rates, seed)
+    split = make_split(cells, runs, "phase-stratified", 0, **AXES, folds=3)
+    counts = split.table.drop_duplicates("cell_id").merge(cells, on="cell_id")
+    sizes = counts.groupby("fold").size().reindex(range(3), fill_value=0)
+    assert sizes.max() - sizes.min() <= 1
+    for _, rows in counts.groupby("phase"):
+        spread = rows.groupby("fold").size().reindex(range(3), fill_value=0)
+        assert spread.max() - spread.min() <= 1
+
+
+@given(widths=st.integers(2, 7), rates=st.integers(2, 7), seed=st.integers(0, 99))
+def test_blocks_are_contiguous_and_even(widths: int, rates: int, seed: int) -> None:
+    cells, runs = grid(widths, rates, seed)
+    for protocol, column, count in (("new-load", "width", widths), ("new-temperature", "rate", rates)):
+        split = make_split(cells, runs, protocol, 0, **AXES)
+        assert split.unit == column
+        assert len(split.folds) == min(4, count)
+        by_value = split.table.merge(cells, on="cell_id").groupby(column)["fold"].agg(["nunique", "first"])
+        assert (by_value["nunique"] == 1).all()
+        assert by_value["first"].is_monotonic_increasing
+        sizes = by_value["first"].value_counts()
+        assert sizes.max() - sizes.min() <= 1
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_row_order_does_not_matter(protocol: str) -> None:
+    cells, runs = grid(5, 4, 1)
+    split = make_split(cells, runs, protocol, 3, **AXES)
+    shuffled = make_split(
+        cells.sample(frac=1, random_state=1), runs.sample(frac=1, random_state=2), protocol, 3, **AXES
+    )
+    assert split.hash == shuffled.hash
+
+
+def test_the_seed_changes_the_deal() -> None:
+    cells, runs = grid(5, 4, 1)
+    hashes = {make_split(cells, runs, "phase-stratified", seed, **AXES).hash for seed in range(3)}
+    assert len(hashes) == 3
+
+
+def test_runs_of_cells_left_out_are_left_out() -> None:
+    cells, runs = grid(3, 3, 1)
+    split = make_split(cells.iloc[2:], runs, "new-load", 0, **AXES)
+    assert set(split.table["cell_id"]) == set(cells["cell_id"].iloc[2:])
+
+
+def test_a_cell_without_phase_cannot_be_stratified() -> None:
+    cells, runs = grid(3, 3, 1)
+    cells.loc[4, "phase"] = None
+    with pytest.raises(SplitError, match=f"cell {cells.loc[4, 'cell_id']!r} has no phase"):
+        make_split(cells, runs, "phase-stratified", 0, **AXES)
+
+
+def test_an_unknown_protocol_is_named() -> None:
+    with pytest.raises(SplitError, match="unknown protocol 'random'"):
+        make_split(*grid(3, 3, 1), "random", 0, **AXES)
+
+
+def test_one_value_is_too_little_to_extrapolate() -> None:
+    cells, runs = grid(1, 4, 1)
+    with pytest.raises(SplitError, match="1 folds"):
+        make_split(cells, runs, "new-load", 0, **AXES)

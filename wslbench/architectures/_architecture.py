@@ -1,0 +1,54 @@
+"""Architecture: a builder's name plus its arguments, and the module they describe."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from wslbench.errors import ArchitectureError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# builder name -> "module:class". Imported on first use, because torch takes seconds.
+BUILDERS: dict[str, str] = {
+    "cnn": "wslbench.architectures.cnn:CNN",
+}
+
+
+class Architecture(BaseModel):
+    """A builder's name and arguments, as zoo cards store them.
+
+    Attributes
+    ----------
+    builder
+        A key of :data:`BUILDERS`.
+    arguments
+        Keyword arguments of the builder: integers, floats, strings, booleans, or lists of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    builder: str
+    arguments: dict[str, int | float | str | bool | list[int]] = {}
+
+    def module(self) -> nn.Module:
+        """Build a freshly initialised network, with torch's global random state.
+
+        Raises
+        ------
+        ArchitectureError
+            If the builder is unknown or does not take these arguments.
+        """
+        if self.builder not in BUILDERS:
+            known = ", ".join(sorted(BUILDERS))
+            raise ArchitectureError(f"unknown architecture {self.builder!r}: this wslbench builds {known}")
+        module_name, class_name = BUILDERS[self.builder].split(":")
+        builder = getattr(importlib.import_module(module_name), class_name)
+        try:
+            network: nn.Module = builder(**self.arguments)
+        except (TypeError, ValueError) as error:
+            raise ArchitectureError(f"architecture {self.builder!r} cannot be built: {error}") from error
+        return network

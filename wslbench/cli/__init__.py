@@ -1,0 +1,49 @@
+"""The command line. Its modules import typer alone; what a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from wslbench.cli import tasks, zoo
+from wslbench.cli.check import check
+from wslbench.cli.evaluate import evaluate
+from wslbench.cli.leaderboard import leaderboard
+from wslbench.cli.new import new
+from wslbench.errors import WslbenchError
+
+app = typer.Typer(
+    name="wslbench",
+    help="The benchmark suite for weight space learning.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (new, check, evaluate, leaderboard):
+    app.command()(command)
+app.add_typer(tasks.app)
+app.add_typer(zoo.app)
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    if version:
+        import wslbench
+
+        typer.echo(f"wslbench {wslbench.__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one paragraph, not a traceback."""
+    try:
+        app()
+    except WslbenchError as error:
+        message = str(error).strip()
+        typer.echo(f"error: {message}{'' if message.endswith(('.', '!', '?')) else '.'}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,57 @@
+"""What ``wslbench zoo info`` shows of a zoo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from wslbench.zoo import Zoo
+
+
+def facts(zoo: Zoo) -> Iterator[tuple[str, str]]:
+    """Heading and value, a line each."""
+    card = zoo.card
+    table, cells = zoo.table, zoo.cells
+    shards = zoo.manifest.weights.shards.values()
+    yield "zoo", f"{card.name}, version {card.content_version} (annotations {card.annotation_version})"
+    yield "description", card.description
+    yield "folder", str(zoo.path)
+    yield "licence", card.licence
+    yield "citation", card.citation
+    test = f", {card.data_set.test_size} test" if card.data_set.test_size else ""
+    yield "data set", f"{card.data_set.name} ({card.modality}): {card.data_set.train_size} train{test}"
+    for meaning, axis in (("load", card.load), ("temperature", card.temperature)):
+        yield meaning, f"{axis.label} ({axis.column}): {', '.join(f'{value:g}' for value in axis.values)}"
+    yield "runs", f"{table['run_id'].nunique():,} in {len(cells):,} cells"
+    epochs = ", ".join(f"{epoch}" for epoch in sorted(set(table["epoch"])))
+    yield "checkpoints", f"{len(table):,} at epochs {epochs}; order parameters belong to epoch {card.measured_epoch}"
+    yield "weights", f"{sum(shard.bytes for shard in shards) / 1e6:.1f} MB in {len(shards)} shards"
+    counts = dict(cells["phase"].value_counts().sort_index()) if "phase" in cells.columns else {}
+    yield "phases", ", ".join(f"{phase}: {count} cells" for phase, count in counts.items()) or "none"
+    if "unfinished" in cells.columns and cells["unfinished"].any():
+        yield "unfinished", f"{int(cells['unfinished'].sum())} cells, left out of the tasks"
+    yield "splits", ", ".join(zoo.protocols) or "none"
+    yield "weights hash", zoo.versions["weights"]
+    yield "annotations hash", zoo.versions["annotations"]
+
+
+def phase_grid(zoo: Zoo) -> Table | None:
+    """The phase diagram as text, a row a load and a column a temperature; None where there is no phase."""
+    from rich.table import Table
+
+    cells = zoo.cells
+    if "phase" not in cells.columns or cells["phase"].isna().all():
+        return None
+    load, temperature = zoo.card.load, zoo.card.temperature
+    grid = Table(box=None, pad_edge=False)
+    grid.add_column("", justify="right")
+    for value in temperature.values:
+        grid.add_column(f"{value:g}", justify="center", no_wrap=True)
+    phases = dict(zip(zip(cells[load.column], cells[temperature.column], strict=True), cells["phase"], strict=True))
+    for row in load.values:
+        found = [phases.get((row, column)) for column in temperature.values]
+        grid.add_row(f"{row:g}", *(phase if isinstance(phase, str) else "–" for phase in found))
+    return grid

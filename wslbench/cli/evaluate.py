@@ -1,0 +1,67 @@
+"""``wslbench evaluate``: run a method on tasks and show how it did."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_UNITS = {"": 2**30, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "k": 2**10, "m": 2**20, "g": 2**30}
+_UNITS |= {"kb": 10**3, "mb": 10**6, "gb": 10**9}
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
+    if found is None or found[2] not in _UNITS:
+        raise typer.BadParameter(f"{text!r} is no amount of memory; write 4GiB, 512MiB or 1.5GB.")
+    return int(float(found[1]) * _UNITS[found[2]])
+
+
+def evaluate(
+    method: Annotated[str, typer.Argument(metavar="METHOD.py", help="The method's file, or FILE.py::Class.")],
+    task: Annotated[
+        list[str] | None, typer.Option("--task", metavar="ID", help="Evaluate on this task; repeatable.")
+    ] = None,
+    suite: Annotated[
+        str | None, typer.Option("--suite", help="Evaluate on the tasks of this suite (quick, where no task is named).")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many seeds each fold is run with.")] = 3,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at a time, of one thread each.")] = 2,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.")] = Path("runs"),
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Limit of one fold and seed.")] = 600.0,
+    max_memory: Annotated[
+        str, typer.Option("--max-memory", metavar="AMOUNT", help="Limit of one fold and seed, such as 512MiB or 4GiB.")
+    ] = "4GiB",
+    device: Annotated[str, typer.Option("--device", help="The torch device that methods are told to use.")] = "cpu",
+    retry_failures: Annotated[
+        bool, typer.Option("--retry-failures", help="Run again what failed in an earlier call.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result records as JSON, and nothing else.")
+    ] = False,
+) -> None:
+    """Evaluate a method on tasks, every fold and seed in a sealed process of its own.
+
+    Writes DIR/METHOD/TASK.json and .parquet. An interrupted evaluation goes on where it was when the same command
+    is given again. Leaves with 1 if the method failed somewhere, with 2 if it could not be evaluated at all.
+    """
+    limits = timeout, _bytes(max_memory)
+
+    from wslbench.cli import _evaluation_report as report
+    from wslbench.evaluation import Limits, Settings
+    from wslbench.evaluation import evaluate as evaluate_method
+
+    settings = Settings(jobs, Limits(*limits), device, retry_failures)
+    with report.progress() as on_progress:
+        records = evaluate_method(method, task or (), suite, seeds, out, settings, on_progress=on_progress)
+    if as_json:
+        report.print_json(records)
+    else:
+        report.print_tables(records, out)
+    failures = report.failure_paragraphs(records)
+    for paragraph in failures:
+        typer.echo(paragraph, err=True)
+    if failures:
+        raise typer.Exit(1)

@@ -1,0 +1,80 @@
+"""Weight statistics: a few numbers a tensor, as in Unterthiner et al. 2020 (arXiv 2002.11448)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from wslbench.zoo.models import FloatArray, Models
+
+PERCENTILES: Final = (0, 25, 50, 75, 100)
+STATISTICS: Final = ("mean", "std", *(f"p{percentile}" for percentile in PERCENTILES))
+_BLOCK_BYTES = 64 * 1024**2
+
+
+def statistics(models: Models) -> pd.DataFrame:
+    """Mean, standard deviation and percentiles of every tensor of every model.
+
+    Parameters
+    ----------
+    models
+        The models to encode.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a model, in the order of ``models`` and indexed by their ids; columns ``<tensor>.<statistic>`` in
+        float64, with the statistics ``mean``, ``std`` (population), ``p0``, ``p25``, ``p50``, ``p75``, ``p100``
+        (linear interpolation). A column is NaN where a model's architecture lacks the tensor. Which columns
+        there are depends on the architectures among ``models``, never on how many models there are.
+
+    Notes
+    -----
+    A row depends on its own model alone. Memory beyond the result stays below 200 MB, or what one model takes.
+    """
+    rows = len(models)
+    columns: dict[str, npt.NDArray[np.float64]] = {}
+    for stack in models.by_architecture():
+        for name in stack.keys():  # noqa: SIM118 - a Stack is no mapping
+            values = _tensor_statistics(stack[name])
+            for number, statistic in enumerate(STATISTICS):
+                column = columns.setdefault(f"{name}.{statistic}", np.full(rows, np.nan))
+                column[stack.positions] = values[:, number]
+    return pd.DataFrame(columns, index=pd.Index(models.ids, name="model_id"))
+
+
+def _tensor_statistics(stack: FloatArray) -> npt.NDArray[np.float64]:
+    """``[models, len(STATISTICS)]`` of one tensor, in blocks of models so that copies stay small."""
+    flat = stack.reshape(len(stack), -1)
+    result = np.empty((len(flat), len(STATISTICS)))
+    block = max(1, _BLOCK_BYTES // max(1, flat[:1].nbytes))
+    for first in range(0, len(flat), block):
+        values = flat[first : first + block]
+        here = result[first : first + block]
+        mean = values.mean(axis=1, dtype=np.float64)
+        here[:, 0] = mean
+        here[:, 1] = _deviation(values, mean)
+        here[:, 2:] = _percentiles(np.sort(values, axis=1))
+    return result
+
+
+def _deviation(values: FloatArray, mean: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Two passes in float32 differences: exact where E[x²] − E[x]² would cancel, and no float64 copy of the stack."""
+    difference = values - mean[:, None].astype(np.float32)
+    squares = np.einsum("ij,ij->i", difference, difference, dtype=np.float64)
+    # The mean was rounded to float32; its rounding error is taken out again.
+    offset = difference.mean(axis=1, dtype=np.float64)
+    deviation: npt.NDArray[np.float64] = np.sqrt(np.maximum(squares / values.shape[1] - offset**2, 0))
+    return deviation
+
+
+def _percentiles(ordered: FloatArray) -> npt.NDArray[np.float64]:
+    place = np.array(PERCENTILES) / 100 * (ordered.shape[1] - 1)
+    below = np.floor(place).astype(np.intp)
+    above = np.ceil(place).astype(np.intp)
+    low, high = ordered[:, below].astype(np.float64), ordered[:, above].astype(np.float64)
+    percentiles: npt.NDArray[np.float64] = low + (place - below) * (high - low)
+    return percentiles

@@ -1,0 +1,101 @@
+"""The bootstrap over held-out units: one set of resamples a task, shared by every method that is compared on it.
+
+Seeds of a cell are near-copies (.98 of the variance lies between cells), so cells are drawn, not models; where a
+protocol holds out whole loads or temperatures, those are drawn. Cells are drawn within their phase, so that a resample
+keeps the phases' shares. The resamples depend on the task and its split alone: two methods meet the same ones, and
+the interval of their difference is paired. Intervals are percentiles, conditional on the trained folds: they say how
+the score would move with other held-out units, not with other training sets or seeds (seed spread stands apart).
+With few units (12 loads, say) percentile intervals are somewhat too short.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from wslbench.tasks import Problem
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+RESAMPLES = 1000
+LEVEL = 0.95
+
+
+class Interval(NamedTuple):
+    """A value on the whole task, and the ends of its 95 % interval; NaN where undefined."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """How often each unit is drawn.
+
+    Attributes
+    ----------
+    seed
+        Of the generator; derived from the task's id and the split's hash.
+    units
+        The units' names, sorted.
+    unit
+        Unit index of each model ``[models]``, in the order of ``problem.table``.
+    cell
+        Cell index of each model ``[models]``.
+    weights
+        ``[1 + resamples, units]``; row 0 is the task itself, every unit once.
+    """
+
+    seed: int
+    units: tuple[str, ...]
+    unit: IntArray
+    cell: IntArray
+    weights: FloatArray
+
+    def cells(self, rows: IntArray) -> FloatArray:
+        """Number of cells that the given rows hold in each resample ``[1 + resamples]``."""
+        _, first = np.unique(self.cell[rows], return_index=True)
+        return self.weights @ np.bincount(self.unit[rows][first], minlength=len(self.units)).astype(np.float64)
+
+
+def draw_resamples(problem: Problem, count: int = RESAMPLES) -> Resamples:
+    """The task's resamples; the same for every method, order of rows and machine."""
+    table = problem.table
+    units, unit = np.unique(table["unit"].to_numpy(dtype=object).astype(str), return_inverse=True)
+    _, cell = np.unique(table["cell_id"].to_numpy(dtype=object).astype(str), return_inverse=True)
+    digest = hashlib.sha256(f"{problem.task.id}/{problem.hashes.split}".encode()).digest()
+    seed = int.from_bytes(digest[:8], "big")
+    generator = np.random.Generator(np.random.PCG64(seed))
+    weights = np.ones((1 + count, len(units)))
+    for stratum in _strata(problem, unit, len(units)):
+        weights[1:, stratum] = generator.multinomial(len(stratum), np.full(len(stratum), 1 / len(stratum)), size=count)
+    return Resamples(seed, tuple(str(name) for name in units), unit, cell, weights)
+
+
+def interval(draws: FloatArray) -> Interval:
+    """Value and percentile interval of draws ``[1 + resamples]`` whose first is the task itself.
+
+    Resamples in which the metric is undefined are left out; where more than half are, there is no interval.
+    """
+    value, resampled = float(draws[0]), draws[1:][np.isfinite(draws[1:])]
+    if not np.isfinite(value) or 2 * len(resampled) < len(draws) - 1 or len(resampled) == 0:
+        return Interval(value, np.nan, np.nan)
+    ends = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    # Where no resample differs, sums in another order must not put the value outside its own interval.
+    low, high = np.where(np.isclose(ends, value, rtol=1e-12, atol=1e-14), value, ends)
+    return Interval(value, float(low), float(high))
+
+
+def _strata(problem: Problem, unit: IntArray, units: int) -> list[IntArray]:
+    """Units that are drawn for one another: of one phase where the unit is the cell, else all of them."""
+    if problem.unit != "cell":
+        return [np.arange(units)]
+    phase_of_unit = np.empty(units, dtype=object)
+    phase_of_unit[unit] = problem.table["phase"].to_numpy(dtype=object)
+    return [np.flatnonzero(phase_of_unit == phase) for phase in sorted(set(phase_of_unit))]

@@ -1,0 +1,183 @@
+"""The parent's side of the conversation with a child: what is said, and what each kind of silence means."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast, get_args
+
+import numpy as np
+
+from wslbench.errors import MethodError
+from wslbench.evaluation.failures import FailureKind
+from wslbench.evaluation.launcher import Ending, Launcher
+from wslbench.evaluation.limits import LimitExceededError, Limits, Watch
+from wslbench.evaluation.method_file import MethodFile
+from wslbench.evaluation.method_info import Declared
+from wslbench.evaluation.protocol import ChannelClosedError, Message, ProtocolError
+
+if TYPE_CHECKING:
+    from wslbench.architectures import Architecture
+    from wslbench.zoo.models import Models
+
+_REPLY_BYTES: Final = 2**28  # more than any answer; what is over it is not read into memory
+
+
+class StageFailedError(Exception):
+    """The method failed; ``kind`` and ``message`` say how."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class Conversation:
+    """A child from its start to its end. Use as a context manager: leaving it ends the child and all its kin.
+
+    Parameters
+    ----------
+    launcher
+        Starts the child.
+    limits, stop
+        Looked at while waiting.
+    """
+
+    def __init__(self, launcher: Launcher, limits: Limits, stop: threading.Event) -> None:
+        self.watch = Watch(limits, stop)
+        self.ending: Ending | None = None
+        self._contained = launcher.start(self.watch, _REPLY_BYTES)
+        self.watch.over(self._contained.warden)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> Ending:
+        """End the child; how it ended."""
+        if self.ending is None:
+            self.ending = self._contained.end()
+        return self.ending
+
+    def load(
+        self, method: MethodFile, architectures: Mapping[str, Architecture], seed: int, hidden: Sequence[str]
+    ) -> tuple[Declared, dict[str, str]]:
+        """Have the method loaded; what it declares, and why it does not support which architectures.
+
+        ``hidden`` are hashes of the weights of zoos that the child's ``load_zoo`` shall refuse.
+
+        Raises
+        ------
+        MethodError
+            If the file cannot be imported or holds no usable class.
+        """
+        described = {name: architecture.model_dump() for name, architecture in architectures.items()}
+        wanted = {
+            "path": str(method.path),
+            "class": method.class_name,
+            "architectures": described,
+            "seed": seed,
+            "hidden": list(hidden),
+        }
+        payload = self._ask("load", wanted, {}).payload
+        names = {"class_name": "class", "description": "description", "verb": "verb", "privilege": "privilege"}
+        with _well_formed():
+            declared = Declared(**{name: _text(payload[key]) for name, key in names.items()})
+            unsupported = {_text(name): _text(reason) for name, reason in payload["unsupported"].items()}
+        return declared, unsupported
+
+    def fit(
+        self, models: Models, ids: Sequence[str], facts: dict[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> tuple[float, int | None]:
+        """Hand over the train models; seconds that ``fit`` took, and the parameters that the method counts."""
+        payload = self._ask("fit", facts | {"deadline": self.watch.deadline}, arrays, models, ids).payload
+        with _well_formed():
+            parameters = payload["parameters"]
+            return float(payload["seconds"]), None if parameters is None else max(0, int(parameters))
+
+    def predict(self, models: Models, ids: Sequence[str], arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, float]:
+        """Hand over a chunk; what ``predict`` returned, and the seconds it took."""
+        message = self._ask("predict", {}, arrays, models, ids)
+        with _well_formed():
+            prediction = message.arrays["prediction"]
+            if prediction.dtype != np.float64:
+                raise ValueError(prediction.dtype)
+            return prediction, float(message.payload["seconds"])
+
+    def _ask(
+        self,
+        kind: str,
+        payload: dict[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        models: Models | None = None,
+        ids: Sequence[str] = (),
+    ) -> Message:
+        try:
+            with _bundle(models, ids) as files:
+                self._contained.channel.send(kind, payload, arrays, files)
+                reply = self._contained.channel.receive()
+        except LimitExceededError as limit:
+            raise StageFailedError(limit.kind, f"during `{kind}`, {limit.message}") from limit
+        except ChannelClosedError as error:
+            raise StageFailedError("crashed", f"during `{kind}`, its process {self._death()}") from error
+        except ProtocolError as error:
+            raise StageFailedError("crashed", f"during `{kind}`, its process sent nonsense: {error}") from error
+        if reply.kind == "failed":
+            with _well_formed():
+                failure, message = _text(reply.payload["kind"]), _text(reply.payload["message"])
+            if failure == "load_error":
+                raise MethodError(message)
+            if failure in get_args(FailureKind):
+                raise StageFailedError(cast(FailureKind, failure), message)
+            raise StageFailedError("crashed", f"its process reported the unknown failure {failure!r}")
+        return reply
+
+    def _death(self) -> str:
+        self.ending = self._contained.wait_for_exit()
+        code = self.ending.exit_code
+        if code is None:
+            return "was taken down together with its warden"
+        if code == -9:
+            return "was killed by signal 9 (SIGKILL): often the system ran out of memory"
+        return f"was killed by signal {-code}" if code < 0 else f"left with exit code {code}"
+
+
+@contextmanager
+def _bundle(models: Models | None, ids: Sequence[str]) -> Iterator[list[int]]:
+    """The models as an open file that has no name and can only be read."""
+    if models is None:
+        yield []
+        return
+    from wslbench.zoo.bundle import write_bundle
+
+    with tempfile.NamedTemporaryFile(prefix="wslbench-bundle-", delete=False) as file:
+        try:
+            reader = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            Path(file.name).unlink()
+        try:
+            write_bundle(models, cast(BinaryIO, file), ids)
+            file.flush()
+            yield [reader]
+        finally:
+            os.close(reader)
+
+
+@contextmanager
+def _well_formed() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise StageFailedError("crashed", "its process sent an answer that is not one") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value

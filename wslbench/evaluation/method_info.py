@@ -1,0 +1,51 @@
+"""What a method declares about itself, and the look inside that asks it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+from wslbench.errors import MethodError
+
+if TYPE_CHECKING:
+    from wslbench.evaluation.launcher import Launcher
+    from wslbench.evaluation.limits import Limits
+    from wslbench.evaluation.method_file import MethodFile
+
+
+class Declared(NamedTuple):
+    """What a method's class says about itself.
+
+    ``description`` is the first line of its docstring, ``verb`` ``predict`` or ``generate``, ``privilege`` one of
+    ``none``, ``train_hyperparameters``, ``hyperparameters``.
+    """
+
+    class_name: str
+    description: str
+    verb: str
+    privilege: str
+
+
+def inspect_method(method: MethodFile, launcher: Launcher, limits: Limits, stop: threading.Event) -> Declared:
+    """Load a method in a child, without any data, and ask what it declares.
+
+    Raises
+    ------
+    MethodError
+        If the file cannot be imported, holds no usable class, or holds a generator.
+    StoppedError
+        If ``stop`` is set meanwhile.
+    """
+    from wslbench.evaluation.conversation import Conversation, StageFailedError
+
+    with Conversation(launcher, limits, stop) as conversation:
+        try:
+            declared, _ = conversation.load(method, {}, seed=0, hidden=())
+        except (MethodError, StageFailedError) as error:
+            raise MethodError(f"{method.path} cannot be evaluated: {error}.") from error
+    if declared.verb != "predict":
+        raise MethodError(
+            f"{method.path} cannot be evaluated: {declared.class_name} generates weights, and the tasks ask for "
+            "predictions. Give it a `predict(self, models)`."
+        )
+    return declared

@@ -1,0 +1,65 @@
+"""The fork server: a process that has imported what methods need, and has seen neither labels nor methods.
+
+Starting a unit from it costs a fork instead of seconds of imports. It knows no task and no zoo. Run as
+``python -m wslbench.evaluation.server FD``; over the socket FD come the modules to preload, then one
+message a unit with three open files: the child's conversation, the warden's line, the log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import io
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterable
+from typing import Final
+
+from wslbench.evaluation.containment import adopt_orphans, contain, end_descendants
+from wslbench.evaluation.protocol import Channel, ChannelClosedError, close_files
+
+# What every child needs, whatever the method imports.
+_ALWAYS: Final = (
+    "numpy",
+    "wslbench.evaluation.child",
+    "wslbench.architectures",
+    "wslbench.zoo.bundle",
+    "wslbench.zoo.seal",
+    "wslbench.typing",
+)
+
+
+def preload(modules: Iterable[str]) -> None:
+    """Import modules, ignoring what cannot be imported: the method will say so itself."""
+    for module in modules:
+        # Whatever an import prints would land in the user's terminal.
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+            importlib.import_module(module)
+
+
+def serve(channel: Channel) -> None:
+    """Fork a warden for every message until the parent hangs up, then leave no process behind."""
+    adopt_orphans()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens report to the parent; the kernel reaps them
+    try:
+        preload((*_ALWAYS, *channel.receive().payload["modules"]))
+        gc.collect()
+        gc.freeze()  # a collection in a child would copy every page that is shared with this process
+        while True:
+            files = channel.receive(with_files=True).files
+            if os.fork() == 0:
+                channel.close()
+                contain(*files)
+            close_files(files)
+    except ChannelClosedError:
+        pass
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        end_descendants()
+
+
+if __name__ == "__main__":
+    serve(Channel(socket.socket(fileno=int(sys.argv[1]))))

@@ -1,0 +1,104 @@
+"""The columns of a task's table: one entry a column, the same on the terminal and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wslbench.evaluation.result_schema import Estimate, Lift
+from wslbench.leaderboard.rows import Row
+from wslbench.tasks import TaskKind
+from wslbench.tasks.metrics.registry import METRICS
+
+NOTHING = "–"
+
+_BESIDE: dict[TaskKind, tuple[str, ...]] = {
+    "phase_classification": ("macro_f1", "log_loss"),
+    "accuracy_prediction": ("spearman", "r2", "mae"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, what stands under it in a row, whether it is a number (and so set to the right).
+
+    ``essential`` columns are shown however narrow the terminal is.
+    """
+
+    heading: str
+    text: Callable[[Row], str]
+    numeric: bool = True
+    essential: bool = False
+
+
+def columns(kind: TaskKind, headline: str) -> list[Column]:
+    """The columns for a kind of task, the headline with its interval first."""
+    return [
+        Column("#", lambda row: NOTHING if row.rank is None else str(row.rank), essential=True),
+        Column("method", lambda row: row.name, numeric=False, essential=True),
+        Column(_heading(headline), lambda row: with_interval(row.metrics.get(headline)), essential=True),
+        Column("lift", _lift, essential=True),
+        *(_metric(name) for name in _BESIDE[kind]),
+        Column("fit s", lambda row: NOTHING if row.record is None else seconds(row.record.cost.fit_seconds)),
+        Column("predict s", lambda row: NOTHING if row.record is None else seconds(row.record.cost.predict_seconds)),
+        Column("MiB", _memory),
+        Column("tier", lambda row: NOTHING if row.record is None else row.record.tier, numeric=False),
+        Column("note", _note, numeric=False, essential=True),
+    ]
+
+
+def number(value: float | None) -> str:
+    """Three decimals, or three significant digits where three decimals would say too little or too much."""
+    if value is None:
+        return NOTHING
+    return f"{value:.3f}" if value == 0 or 0.01 <= abs(value) < 1000 else f"{value:.2e}"
+
+
+def with_interval(estimate: Estimate | Lift | None) -> str:
+    """``0.812 [0.790, 0.833]``."""
+    if estimate is None or estimate.value is None:
+        return NOTHING
+    return f"{number(estimate.value)} [{number(estimate.low)}, {number(estimate.high)}]"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with one decimal."""
+    return NOTHING if value is None else f"{value:.1f}"
+
+
+def _heading(metric: str) -> str:
+    entry = METRICS[metric]
+    return f"{entry.label} {'↑' if entry.higher_is_better else '↓'}"
+
+
+def _metric(name: str) -> Column:
+    def text(row: Row) -> str:
+        estimate = row.metrics.get(name)
+        return NOTHING if estimate is None else number(estimate.value)
+
+    return Column(_heading(name), text)
+
+
+def _lift(row: Row) -> str:
+    return NOTHING if row.record is None else with_interval(row.record.lift)
+
+
+def _memory(row: Row) -> str:
+    if row.record is None or row.record.cost.peak_memory_bytes is None:
+        return NOTHING
+    return f"{row.record.cost.peak_memory_bytes / 2**20:.0f}"
+
+
+def _note(row: Row) -> str:
+    notes: list[str] = [] if row.role == "method" else [row.role]
+    if row.record is not None:
+        record = row.record
+        if record.status != "ok":
+            notes.append(f"failed: {record.status}")
+        if record.method.privilege == "hyperparameters":
+            notes.append("sees load and temperature")
+        elif record.method.privilege == "train_hyperparameters":
+            notes.append("sees train load and temperature")
+        if record.coverage < 1:
+            notes.append(f"covers {100 * record.coverage:.0f} %")
+    return ", ".join(notes)

@@ -1,0 +1,82 @@
+"""A task's table on the terminal, with as many of its columns as the terminal is wide enough for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from wslbench.evaluation.result_schema import ResultRecord
+from wslbench.leaderboard.columns import Column, columns
+from wslbench.leaderboard.rows import Role, Row, table_rows
+
+_STYLES: dict[Role, str] = {"method": "bold", "floor": "dim", "oracle": "yellow", "ceiling": "cyan"}
+_NOTE_WIDTH = 11  # a note may wrap, but not below its shortest words
+
+
+def render_task_table(
+    records: Sequence[ResultRecord], ranks: Mapping[str, int] | None = None, width: int | None = None
+) -> Table:
+    """The table of one task.
+
+    Parameters
+    ----------
+    records
+        At least one record, all of the same task. Floors and ceilings that they carry become rows as well.
+    ranks
+        Rank of each method, from :func:`~wslbench.leaderboard.standings.standings`; without it none is shown.
+    width
+        Characters a line; the terminal's where None. What does not fit is named below the table.
+    """
+    task = records[0].task
+    rows = table_rows(records, ranks)
+    every = [column for column in columns(task.kind, task.headline) if ranks or column.heading != "#"]
+    shown = _that_fit(every, rows, Console().width if width is None else width)
+    table = Table(
+        title=escape(f"{task.id} · {task.label} · {task.models} models, {task.cells} cells · tier {_tiers(records)}"),
+        title_justify="left",
+        title_style="bold",
+        caption=_caption(every, shown),
+        caption_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
+    for column in shown:
+        fixed = column.heading != "note"
+        table.add_column(column.heading, justify="right" if column.numeric else "left", no_wrap=fixed, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(column.text(row)) for column in shown), style=_style(row))
+    return table
+
+
+def _that_fit(every: Sequence[Column], rows: Sequence[Row], width: int) -> list[Column]:
+    """The essential columns, and of the others as many as fit beside them, the first ones first."""
+    left = width - sum(_width(column, rows) for column in every if column.essential)
+    kept = []
+    for column in every:
+        left -= 0 if column.essential else _width(column, rows)
+        if column.essential or left >= 0:
+            kept.append(column)
+    return kept
+
+
+def _width(column: Column, rows: Sequence[Row]) -> int:
+    if column.heading == "note":
+        return _NOTE_WIDTH
+    return 1 + max(len(text) for text in [column.heading, *(column.text(row) for row in rows)])
+
+
+def _caption(every: Sequence[Column], shown: Sequence[Column]) -> str:
+    missing = [column.heading for column in every if column not in shown]
+    hidden = f" Not shown for want of width: {', '.join(missing)}." if missing else ""
+    return escape("[ ]: 95 % intervals over held-out units.") + hidden
+
+
+def _tiers(records: Sequence[ResultRecord]) -> str:
+    return ", ".join(sorted({record.tier for record in records}))
+
+
+def _style(row: Row) -> str:
+    return "red" if row.failed else _STYLES[row.role]

@@ -1,0 +1,61 @@
+"""The board as one Markdown page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wslbench.evaluation.result_schema import ResultRecord
+from wslbench.leaderboard.board import TaskBoard
+from wslbench.leaderboard.columns import columns, number
+from wslbench.leaderboard.rows import table_rows
+
+LEGEND = """\
+Intervals are 95 % bootstrap intervals over the held-out units, the same resamples for every method. *Lift* is the
+headline less that of the best legal floor, paired; a method is better where its whole interval lies above 0. Methods
+of one rank cannot be told apart. A *floor* is what needs no look at the weights' values, or only what decodes the
+hyper-parameters from them; the *oracle* is given the hyper-parameters, which methods must not see; a *ceiling* says
+what could be reached. Failed results hold chance predictions and stand last. Tier `process` stops accidents, not
+attackers: it is an honour system.
+"""
+
+
+def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str]) -> str:
+    """The page: a section a task, then whatever is not shown and why."""
+    parts = ["# wslbench leaderboard\n", LEGEND]
+    parts += [_section(board) for board in boards if board.records]
+    if problems:
+        parts.append("## Not shown\n")
+        parts.append("".join(f"- {_cell(problem)}\n" for problem in problems))
+    return "\n".join(parts)
+
+
+def _section(board: TaskBoard) -> str:
+    records = board.records
+    task = records[0].task
+    shown = columns(task.kind, task.headline)
+    lines = [
+        f"## {task.id}\n",
+        f"{task.label}, split {task.protocol}: {task.models} models of {task.cells} cells, held out by {task.unit}."
+        f"{_resolution(board)}{_left_out(records[0])}\n",
+        "| " + " | ".join(_cell(column.heading) for column in shown) + " |",
+        "|" + "|".join("---:" if column.numeric else "---" for column in shown) + "|",
+    ]
+    for row in table_rows(records, board.standings.ranks):
+        lines.append("| " + " | ".join(_cell(column.text(row)) for column in shown) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _resolution(board: TaskBoard) -> str:
+    smallest = board.standings.resolvable
+    return "" if smallest is None else f" Differences below about {number(smallest)} cannot be resolved."
+
+
+def _left_out(record: ResultRecord) -> str:
+    if not record.left_out:
+        return ""
+    phases = sorted({phase for absent in record.absent_phases.values() for phase in absent})
+    return f" Left out: {record.left_out} models of phases ({', '.join(phases)}) that their fold does not train on."
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,136 @@
+"""Reading results for the board, and checking that each one stands: nothing broken or stale is dropped unnamed.
+
+A result counts where its record reads, names the folder and file that it lies in, belongs to the task, zoo and split
+of today, and where every one of its metrics follows from the predictions beside it, scored against the zoo's own
+annotations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wslbench.errors import ResultError, TaskError, WslbenchError, ZooError
+from wslbench.evaluation.bootstrap import Resamples, draw_resamples
+from wslbench.evaluation.floors import stale_hashes
+from wslbench.evaluation.predictions import hash_predictions, read_predictions
+from wslbench.evaluation.result_files import read_record
+from wslbench.evaluation.result_schema import ResultRecord
+from wslbench.evaluation.scores import Scores
+from wslbench.evaluation.scoring import score
+from wslbench.tasks import Problem, Task, TaskBook, prepare
+from wslbench.zoo import Zoo
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result that stands: its record, and its scores on the task's resamples."""
+
+    record: ResultRecord
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class TaskEntries:
+    """Everything that stands for one task."""
+
+    task: Task
+    entries: Sequence[Entry]
+
+
+@dataclass(frozen=True)
+class Results:
+    """All results that were found: those that stand, by task, and what is wrong with the others."""
+
+    tasks: Sequence[TaskEntries]
+    problems: Sequence[str]
+
+
+def read_results(
+    folders: Sequence[Path], book: TaskBook, tasks: Iterable[Task], open_zoo: Callable[[str], Zoo]
+) -> Results:
+    """Read and check the results of some tasks.
+
+    Parameters
+    ----------
+    folders
+        Each laid out as ``<method>/<task id>.json``. Where a method has a result for a task in several, the one in the
+        earliest folder is shown.
+    open_zoo
+        Opens a zoo by name, such as :func:`wslbench.load_zoo`.
+
+    Raises
+    ------
+    ResultError
+        If a folder does not exist.
+    """
+    wanted = list(tasks)
+    problems: list[str] = []
+    paths = [path for folder in folders for path in _records_in(folder)]
+    problems += [f"{path}: there is no task {path.stem!r} (any more)." for path in paths if path.stem not in book.tasks]
+    checked = _Checker(open_zoo)
+    found = []
+    for task in wanted:
+        entries: dict[str, Entry] = {}
+        for path in (path for path in paths if path.stem == task.id and path.parent.name not in entries):
+            try:
+                entries[path.parent.name] = checked.entry(task, path)
+            except WslbenchError as error:
+                problems.append(f"{path}: {error}")
+        found.append(TaskEntries(task, list(entries.values())))
+    return Results(found, problems)
+
+
+def _records_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ResultError(f"There is no results folder {folder}; `wslbench evaluate METHOD.py --out DIR` writes one.")
+    return sorted(path for path in folder.glob("*/*.json") if not path.name.startswith("."))
+
+
+class _Checker:
+    """Checks results against problems, each of which is prepared once."""
+
+    def __init__(self, open_zoo: Callable[[str], Zoo]) -> None:
+        self._open_zoo = open_zoo
+        self._zoos: dict[str, Zoo] = {}
+        self._problem: tuple[Problem, Resamples] | None = None
+
+    def entry(self, task: Task, path: Path) -> Entry:
+        """The result at a path, if it stands."""
+        record = read_record(path)
+        if record.method.name != path.parent.name or record.task.id != path.stem:
+            raise ResultError(f"the record is of {record.method.name} on {record.task.id}, not of its file's name.")
+        problem, resamples = self._prepared(task)
+        stale = stale_hashes(record, problem.hashes)
+        if stale:
+            raise ResultError(f"stale: it was made with another {' and '.join(stale)}; evaluate the method again.")
+        predictions = read_predictions(path.with_suffix(".parquet"))
+        if hash_predictions(predictions) != record.provenance.predictions:
+            raise ResultError("the predictions beside it are not those that the record was made from.")
+        scores = score(problem, predictions, resamples)
+        different = [name for name in {**record.metrics, **scores.metrics} if not _follows(record, scores, name)]
+        if different:
+            raise ResultError(f"its {', '.join(sorted(different))} does not follow from its predictions.")
+        return Entry(record, scores)
+
+    def _prepared(self, task: Task) -> tuple[Problem, Resamples]:
+        if self._problem is None or self._problem[0].task != task:
+            try:
+                if task.zoo not in self._zoos:
+                    self._zoos[task.zoo] = self._open_zoo(task.zoo)
+                problem = prepare(task, self._zoos[task.zoo])
+            except (ZooError, TaskError) as error:
+                raise ResultError(f"it cannot be checked: {error}") from error
+            self._problem = problem, draw_resamples(problem)
+        return self._problem
+
+
+def _follows(record: ResultRecord, scores: Scores, metric: str) -> bool:
+    if metric not in record.metrics or metric not in scores.metrics:
+        return False
+    written, computed = record.metrics[metric].value, float(scores.draws(metric)[0])
+    if written is None:
+        return not math.isfinite(computed)
+    return math.isclose(written, computed, rel_tol=1e-6, abs_tol=1e-9)

@@ -1,0 +1,23 @@
+"""Tasks: their declaration, their targets on a zoo, and the metrics that judge predictions of them."""
+
+from wslbench.tasks.book import HEADLINES, Task, TaskBook, load_tasks
+from wslbench.tasks.problem import PHASES, Hashes, Problem, prepare, problem_from_table
+from wslbench.tasks.schema import TaskKind
+from wslbench.tasks.transforms import TRANSFORM_NAMES, Transform, TransformName, make_transform
+
+__all__ = [
+    "HEADLINES",
+    "PHASES",
+    "TRANSFORM_NAMES",
+    "Hashes",
+    "Problem",
+    "Task",
+    "TaskBook",
+    "TaskKind",
+    "Transform",
+    "TransformName",
+    "load_tasks",
+    "make_transform",
+    "prepare",
+    "problem_from_table",
+]

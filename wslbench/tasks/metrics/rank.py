@@ -1,0 +1,120 @@
+"""Rank correlations for many bootstrap resamples at once.
+
+Every function takes one unit index a model and weights ``[resamples, units]``, and returns ``[resamples]``: NaN where
+the target does not vary, 0 where only the prediction does not (a constant ranks nothing, and must not be excused).
+
+τ is a statistic of *pairs*. A unit that is drawn twice stands for two different units of the population, so its own
+pairs count twice and its pairs with another unit count once for each combination; a pair of a unit with its own copy
+is no comparison at all and is left out. Scoring the replicated rows instead would count pairs within a unit about
+twice too often, and shift the interval away from the value.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from wslbench.tasks.metrics.ratio import ratio
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+_BLOCK = 512  # rows of the sign matrix at a time: memory stays linear in the number of models
+
+
+def kendall_tau(truth: FloatArray, prediction: FloatArray, unit: IntArray, weights: FloatArray) -> FloatArray:
+    """Kendall's τ_b (Kendall 1945), equal to scipy's where every weight is 1."""
+    unit, weights = _present(unit, weights)
+    agreement, truth_pairs, prediction_pairs = _pair_counts(truth, prediction, unit, weights.shape[1])
+    numerator = _resampled_pairs(agreement, weights)
+    untied_truth = _resampled_pairs(truth_pairs, weights)
+    untied = untied_truth * _resampled_pairs(prediction_pairs, weights)
+    return np.where(untied_truth > 0, ratio(numerator, np.sqrt(untied), otherwise=0.0), np.nan)
+
+
+def tie_ceiling(truth: FloatArray, unit: IntArray, weights: FloatArray) -> FloatArray:
+    """The τ_b of predictions that order every untied pair of targets rightly but have no ties themselves.
+
+    ``√(1 − f)`` with f the share of tied pairs of targets: what a perfect but continuous predictor can reach.
+    """
+    unit, weights = _present(unit, weights)
+    everything = np.arange(len(truth), dtype=np.float64)
+    _, truth_pairs, all_pairs = _pair_counts(truth, everything, unit, weights.shape[1])
+    untied, every = _resampled_pairs(truth_pairs, weights), _resampled_pairs(all_pairs, weights)
+    return np.where(untied > 0, np.sqrt(ratio(untied, every)), np.nan)
+
+
+def spearman(truth: FloatArray, prediction: FloatArray, unit: IntArray, weights: FloatArray) -> FloatArray:
+    """Spearman's ρ: Pearson's correlation of mid-ranks, ranked anew in every resample."""
+    row_weights = weights[:, unit]
+    x, y = _centred_ranks(truth, row_weights), _centred_ranks(prediction, row_weights)
+    spread_x, spread_y = (row_weights * x * x).sum(axis=1), (row_weights * y * y).sum(axis=1)
+    product = (row_weights * x * y).sum(axis=1)
+    return np.where(spread_x > 0, ratio(product, np.sqrt(spread_x * spread_y), otherwise=0.0), np.nan)
+
+
+def kendall_tau_within(
+    truth: FloatArray, prediction: FloatArray, group: IntArray, unit: IntArray, weights: FloatArray
+) -> FloatArray:
+    """Mean over groups of τ_b among a group's models; groups whose targets are all tied are left out.
+
+    Parameters
+    ----------
+    group
+        Group index of each model; a group lies within one unit.
+    """
+    units = weights.shape[1]
+    total, count = np.zeros(units), np.zeros(units)
+    one = np.ones((1, 1))
+    for number in np.unique(group):
+        rows = np.flatnonzero(group == number)
+        tau = kendall_tau(truth[rows], prediction[rows], np.zeros(len(rows), dtype=np.int64), one)[0]
+        if np.isfinite(tau):
+            total[unit[rows[0]]] += tau
+            count[unit[rows[0]]] += 1
+    return ratio(weights @ total, weights @ count)
+
+
+def _present(unit: IntArray, weights: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Units and weights without the units that hold none of the models: matrices grow with their square."""
+    present, renumbered = np.unique(unit, return_inverse=True)
+    return renumbered, weights[:, present]
+
+
+def _pair_counts(
+    truth: FloatArray, prediction: FloatArray, unit: IntArray, units: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Concordant minus discordant, untied-in-truth and untied-in-prediction pairs between units ``[units, units]``.
+
+    Both orders of a pair are counted, which cancels in τ.
+    """
+    order = np.argsort(unit, kind="stable")
+    truth, prediction, unit = truth[order], prediction[order], unit[order]
+    present, starts = np.unique(unit, return_index=True)
+    sums = [np.zeros((units, units)) for _ in range(3)]
+    for start in range(0, len(unit), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        signs = [np.sign(values[block, None] - values[None, :]) for values in (truth, prediction)]
+        for total, pairs in zip(sums, (signs[0] * signs[1], np.abs(signs[0]), np.abs(signs[1])), strict=True):
+            by_column = np.add.reduceat(pairs, starts, axis=1)
+            np.add.at(total, (unit[block, None], present[None, :]), by_column)
+    return sums[0], sums[1], sums[2]
+
+
+def _resampled_pairs(between: FloatArray, weights: FloatArray) -> FloatArray:
+    """``Σ_{u≠v} w_u w_v N_uv + Σ_u w_u N_uu`` for every resample."""
+    within = np.diagonal(between)
+    across = between - np.diag(within)
+    return np.asarray(((weights @ across) * weights).sum(axis=1) + weights @ within, dtype=np.float64)
+
+
+def _centred_ranks(values: FloatArray, row_weights: FloatArray) -> FloatArray:
+    """Mid-ranks ``[resamples, models]`` of weighted models, less their weighted mean."""
+    _, level = np.unique(values, return_inverse=True)
+    order = np.argsort(level, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(level[order])), len(level) - 1)
+    upto = np.cumsum(row_weights[:, order], axis=1)[:, ends]
+    before = np.concatenate([np.zeros((len(row_weights), 1)), upto[:, :-1]], axis=1)
+    ranks = (0.5 * (before + upto))[:, level]
+    total = (row_weights * ranks).sum(axis=1, keepdims=True)
+    return ranks - ratio(total, upto[:, -1:], otherwise=0.0)

@@ -1,0 +1,188 @@
+"""A task resolved on its zoo: which checkpoints, which targets, which fold each one is tested in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from wslbench.errors import SplitError, TaskError
+from wslbench.tasks.book import Task
+from wslbench.tasks.transforms import Transform, make_transform
+
+if TYPE_CHECKING:
+    from wslbench.zoo import Split, Zoo
+
+PHASES = ("I", "II", "III", "IV-A", "IV-B")
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Hashes(NamedTuple):
+    """Content hashes that a result must share with another to be compared with it."""
+
+    task: str
+    weights: str
+    annotations: str
+    split: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a method is asked, and what its answers are scored against.
+
+    Attributes
+    ----------
+    table
+        A row a model, sorted by ``model_id``, with ``model_id, run_id, cell_id, unit, fold, phase, phase_probability,
+        target, natural_target, load, temperature``. ``target`` is what methods see: the phase, or the value on the
+        task's scale; ``natural_target`` is the value before the transform (NaN for phases).
+    classes
+        The phases that occur, in canonical order; empty for regression.
+    unit
+        What folds and the bootstrap keep together: ``cell``, or the name of a column.
+    absent
+        For each fold, the phases that occur in the zoo but in no training model of that fold.
+    """
+
+    task: Task
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+    folds: tuple[int, ...]
+    unit: str
+    absent: Mapping[int, tuple[str, ...]]
+    hashes: Hashes
+    transform: Transform
+
+    @property
+    def is_classification(self) -> bool:
+        return self.task.kind == "phase_classification"
+
+    @property
+    def model_ids(self) -> npt.NDArray[np.object_]:
+        return self.table["model_id"].to_numpy(dtype=object)
+
+    @property
+    def scored(self) -> BoolArray:
+        """Which rows count: in classification not those whose phase the method was never shown."""
+        counted = np.ones(len(self.table), dtype=bool)
+        if self.is_classification:
+            fold = self.table["fold"].to_numpy()
+            phase = self.table["phase"].to_numpy(dtype=object)
+            for number, phases in self.absent.items():
+                counted &= ~((fold == number) & np.isin(phase, list(phases)))
+        return counted
+
+    def train(self, fold: int) -> pd.DataFrame:
+        """The rows that a method is fitted on in a fold: all other folds' rows."""
+        return self.table[self.table["fold"] != fold]
+
+    def test(self, fold: int) -> pd.DataFrame:
+        """The rows that a fold tests."""
+        return self.table[self.table["fold"] == fold]
+
+
+def prepare(task: Task, zoo: Zoo) -> Problem:
+    """Resolve a task on its zoo.
+
+    The rows are the measured checkpoints of finished runs whose cell has a phase and which stand in the split.
+
+    Raises
+    ------
+    TaskError
+        If the zoo is not the task's, lacks a column that the task reads, or holds a target that is not finite.
+    SplitError
+        If the zoo has no split of that protocol, or the split leaves nothing to train on or to test.
+    """
+    if zoo.name != task.zoo:
+        raise TaskError(f"The task {task.id} is about the zoo {task.zoo!r}, not about {zoo.name!r}.")
+    if task.protocol not in zoo.protocols:
+        raise SplitError(f"The zoo {zoo.name!r} has no split {task.protocol!r}; it has {', '.join(zoo.protocols)}.")
+    split = zoo.split(task.protocol)
+    rows = _task_rows(task, zoo, split)
+    transform = make_transform(task.transform, zoo.card.data_set.test_size)
+    natural = _natural_target(task, rows)
+    table = pd.DataFrame(
+        {
+            "model_id": rows["model_id"].to_numpy(dtype=object),
+            "run_id": rows["run_id"].to_numpy(dtype=object),
+            "cell_id": rows["cell_id"].to_numpy(dtype=object),
+            "unit": rows["unit"].astype(str).to_numpy(dtype=object),
+            "fold": rows["fold"].to_numpy(dtype=np.int64),
+            "phase": rows["phase"].to_numpy(dtype=object),
+            "phase_probability": rows["phase_probability"].to_numpy(dtype=np.float64),
+            "target": rows["phase"].to_numpy(dtype=object) if natural is None else transform.forward(natural),
+            "natural_target": np.full(len(rows), np.nan) if natural is None else natural,
+            "load": rows[zoo.card.load.column].to_numpy(),
+            "temperature": rows[zoo.card.temperature.column].to_numpy(),
+        }
+    )
+    if natural is not None:
+        _refuse_non_finite(task, table)
+    hashes = Hashes(task.hash, zoo.versions["weights"], zoo.versions["annotations"], split.hash)
+    return problem_from_table(task, table, split.unit, hashes, transform)
+
+
+def problem_from_table(task: Task, table: pd.DataFrame, unit: str, hashes: Hashes, transform: Transform) -> Problem:
+    """The problem that a table of models poses; see :class:`Problem` for its columns.
+
+    Raises
+    ------
+    SplitError
+        If fewer than two folds are left to train and test on.
+    """
+    table = table.sort_values("model_id", ignore_index=True)
+    folds = tuple(sorted(int(fold) for fold in table["fold"].unique()))
+    if len(folds) < 2:
+        raise SplitError(f"The task {task.id} has models in {len(folds)} of its folds; it needs at least 2.")
+    present = set(table["phase"])
+    phases = tuple(phase for phase in PHASES if phase in present)
+    absent = {fold: _absent_phases(table, fold, phases) for fold in folds}
+    classes = phases if task.kind == "phase_classification" else ()
+    return Problem(task, table, classes, folds, unit, absent, hashes, transform)
+
+
+def _task_rows(task: Task, zoo: Zoo, split: Split) -> pd.DataFrame:
+    table = zoo.table
+    needed = {"run_id", "cell_id", "measured", "unfinished", "phase", "phase_probability", task.column}
+    needed |= {zoo.card.load.column, zoo.card.temperature.column} | ({task.minus} if task.minus else set())
+    missing = sorted(needed - set(table.columns))
+    if missing:
+        raise TaskError(f"The task {task.id} reads {', '.join(missing)}, which the zoo {zoo.name!r} has no column for.")
+    kept = table["measured"].astype(bool) & ~table["unfinished"].astype(bool) & table["phase"].notna()
+    rows = table[kept].rename_axis("model_id").reset_index()
+    twice = rows["run_id"][rows["run_id"].duplicated()]
+    if len(twice):
+        raise TaskError(f"The zoo {zoo.name!r} marks two checkpoints of the run {twice.iloc[0]} as measured.")
+    unknown = sorted(set(rows["phase"]) - set(PHASES))
+    if unknown:
+        raise TaskError(f"The zoo {zoo.name!r} holds phases that do not exist: {', '.join(map(repr, unknown))}.")
+    return rows.merge(split.table[["run_id", "unit", "fold"]], on="run_id", how="inner", validate="one_to_one")
+
+
+def _natural_target(task: Task, rows: pd.DataFrame) -> npt.NDArray[np.float64] | None:
+    if task.kind == "phase_classification":
+        return None
+    values = rows[task.column].to_numpy(dtype=np.float64)
+    return values - rows[task.minus].to_numpy(dtype=np.float64) if task.minus else values.copy()
+
+
+def _refuse_non_finite(task: Task, table: pd.DataFrame) -> None:
+    values = table["target"].to_numpy(dtype=np.float64)
+    broken = table[~np.isfinite(values)]
+    if len(broken):
+        first = broken.iloc[0]
+        raise TaskError(
+            f"The target of {task.id} is not finite for {len(broken)} of {len(table)} models: the model "
+            f"{first['model_id']} of the cell {first['cell_id']} has {task.column} = {first['natural_target']} "
+            f"on the natural scale. Mark such cells as unfinished, or repair the annotation."
+        )
+
+
+def _absent_phases(table: pd.DataFrame, fold: int, phases: tuple[str, ...]) -> tuple[str, ...]:
+    shown = set(table["phase"][table["fold"] != fold])
+    return tuple(phase for phase in phases if phase not in shown)

@@ -1,0 +1,99 @@
+"""The schema of ``tasks.yaml``: what an entry may say, and errors that carry line and field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from wslbench.errors import TaskError
+from wslbench.tasks.located_yaml import FieldPath, LocatedYaml, read_located_yaml
+from wslbench.tasks.transforms import TransformName
+
+TaskKind = Literal["phase_classification", "accuracy_prediction"]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TaskEntry(_Entry):
+    """One target of one zoo, asked under one or more split protocols."""
+
+    zoo: Name
+    target: Name
+    version: Annotated[int, Field(ge=1)]
+    kind: TaskKind
+    column: Annotated[str, Field(min_length=1)]
+    minus: Annotated[str, Field(min_length=1)] | None = None
+    transform: TransformName = "identity"
+    protocols: Annotated[list[Name], Field(min_length=1)]
+    label: Annotated[str, Field(min_length=1)]
+    description: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _phases_are_labels(self) -> Self:
+        if self.kind == "phase_classification" and (self.minus is not None or self.transform != "identity"):
+            raise ValueError("a phase_classification task takes neither `minus` nor a `transform`")
+        if self.kind == "phase_classification" and self.column != "phase":
+            raise ValueError("a phase_classification task reads the column `phase`")
+        return self
+
+    def id_under(self, protocol: str, default_protocol: str) -> str:
+        """The id of the task that this entry gives under a protocol."""
+        stem = f"{self.zoo}.{self.target}"
+        return stem if protocol == default_protocol else f"{stem}@{protocol}"
+
+
+class TasksFile(_Entry):
+    """The whole of ``tasks.yaml``."""
+
+    format_version: Literal[1]
+    default_protocol: Name
+    tasks: Annotated[list[TaskEntry], Field(min_length=1)]
+    suites: dict[Name, Annotated[list[str], Field(min_length=1)]]
+
+
+def read_tasks_file(path: Path) -> TasksFile:
+    """Read and validate a task file.
+
+    Raises
+    ------
+    TaskError
+        With file, line and field of every problem found.
+    """
+    located = read_located_yaml(path)
+    try:
+        file = TasksFile.model_validate(located.data)
+    except ValidationError as error:
+        problems = [_describe(located, list(detail["loc"]), detail["msg"]) for detail in error.errors()]
+        raise TaskError("\n".join(problems)) from error
+    problems = [f"{located.where(path)}: {message}." for path, message in _inconsistencies(file)]
+    if problems:
+        raise TaskError("\n".join(problems))
+    return file
+
+
+def _describe(located: LocatedYaml, path: list[str | int], message: str) -> str:
+    steps = [step for step in path if step != "[key]"]
+    return f"{located.where(steps)}: {message.removeprefix('Value error, ').rstrip('.')}."
+
+
+def _inconsistencies(file: TasksFile) -> Iterator[tuple[FieldPath, str]]:
+    """What no single entry can know: ids that collide, suites that name no task."""
+    ids: set[str] = set()
+    for position, entry in enumerate(file.tasks):
+        for place, protocol in enumerate(entry.protocols):
+            task_id = entry.id_under(protocol, file.default_protocol)
+            if task_id in ids:
+                yield ("tasks", position, "protocols", place), f"the task {task_id!r} is declared twice"
+            ids.add(task_id)
+    for suite, members in file.suites.items():
+        for place, member in enumerate(members):
+            if member not in ids:
+                yield ("suites", suite, place), f"there is no task {member!r} in this file"
+            elif member in members[:place]:
+                yield ("suites", suite, place), f"the task {member!r} stands twice in the suite"

@@ -1,0 +1,129 @@
+"""ModelStack: networks of one architecture as stacked tensors, and how to run them as one computation."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from wslbench.architectures import Architecture
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass
+class ModelStack:
+    """``size`` networks of one architecture.
+
+    Attributes
+    ----------
+    architecture
+        What all of them are.
+    parameters
+        Name to trainable tensor ``[size, *shape]``.
+    statistics
+        Name to batch-norm statistics ``[size, channels]`` (running mean and variance; no counters).
+    """
+
+    architecture: Architecture
+    parameters: Tensors
+    statistics: Tensors
+
+    @property
+    def size(self) -> int:
+        return next(iter(self.parameters.values())).shape[0]
+
+    @classmethod
+    def initialise(cls, architecture: Architecture, seeds: Sequence[int]) -> ModelStack:
+        """One freshly initialised network a seed; each depends on its own seed only."""
+        networks = []
+        for seed in seeds:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                networks.append(architecture.module())
+        return cls.from_states(architecture, [network.state_dict() for network in networks])
+
+    @classmethod
+    def from_states(cls, architecture: Architecture, states: Sequence[Tensors]) -> ModelStack:
+        """Stack state dicts of networks of ``architecture``."""
+        return cls.from_tensors(architecture, {name: torch.stack([s[name] for s in states]) for name in states[0]})
+
+    @classmethod
+    def from_tensors(cls, architecture: Architecture, tensors: Tensors) -> ModelStack:
+        """Divide stacked tensors into parameters and statistics; integer counters are dropped."""
+        parameter_names = {name for name, _ in architecture.module().named_parameters()}
+        kept = {name: tensor.detach().clone() for name, tensor in tensors.items() if tensor.is_floating_point()}
+        return cls(
+            architecture,
+            {name: tensor for name, tensor in kept.items() if name in parameter_names},
+            {name: tensor for name, tensor in kept.items() if name not in parameter_names},
+        )
+
+    def select(self, rows: Sequence[int] | NDArray[np.int64] | Tensor) -> ModelStack:
+        """The networks at ``rows``, copied."""
+        index = torch.as_tensor(rows)
+        return ModelStack(
+            self.architecture,
+            {name: tensor[index] for name, tensor in self.parameters.items()},
+            {name: tensor[index] for name, tensor in self.statistics.items()},
+        )
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """All tensors as float32 arrays ``[size, *shape]``, in state-dict order."""
+        order = [name for name in self.architecture.module().state_dict() if not name.endswith("num_batches_tracked")]
+        both = self.parameters | self.statistics
+        return {name: both[name].detach().cpu().numpy().astype(np.float32) for name in order}
+
+
+def concatenate(stacks: Sequence[ModelStack]) -> ModelStack:
+    """One stack of all networks of several stacks of the same architecture."""
+    first = stacks[0]
+    return ModelStack(
+        first.architecture,
+        {name: torch.cat([stack.parameters[name] for stack in stacks]) for name in first.parameters},
+        {name: torch.cat([stack.statistics[name] for stack in stacks]) for name in first.statistics},
+    )
+
+
+def batch_norms(network: nn.Module) -> Iterable[_BatchNorm]:
+    """Every batch-norm layer of a network."""
+    return (module for module in network.modules() if isinstance(module, _BatchNorm))
+
+
+def training_forward(architecture: Architecture) -> Callable[[Tensors, Tensor], Tensor]:
+    """Forward of a whole stack in training mode, on ``[size, batch, ...]`` inputs: batch norm uses its batch.
+
+    Running statistics are not tracked while training: what is stored is re-estimated afterwards anyway.
+    """
+    template = architecture.module().train()
+    for layer in batch_norms(template):
+        layer.track_running_stats = False
+        layer.running_mean = layer.running_var = layer.num_batches_tracked = None
+
+    def forward_one(parameters: Tensors, inputs: Tensor) -> Tensor:
+        return functional_call(template, parameters, (inputs,))  # type: ignore[no-any-return]
+
+    # Dropout layers draw different masks for different models.
+    return vmap(forward_one, randomness="different")
+
+
+def evaluation_forward(architecture: Architecture, shared_inputs: bool = True) -> Callable[..., Tensor]:
+    """Forward ``(parameters, statistics, inputs)`` of a whole stack in evaluation mode.
+
+    Inputs are ``[batch, ...]``, the same for every model, or ``[size, batch, ...]`` if not ``shared_inputs``.
+    """
+    template = copy.deepcopy(architecture.module()).eval()
+    for layer in batch_norms(template):
+        layer.num_batches_tracked = None
+
+    def forward_one(parameters: Tensors, statistics: Tensors, inputs: Tensor) -> Tensor:
+        return functional_call(template, (parameters, statistics), (inputs,))  # type: ignore[no-any-return]
+
+    return vmap(forward_one, in_dims=(0, 0, None if shared_inputs else 0))

@@ -1,0 +1,150 @@
+"""Compaction: from staged cells to shards, tables, splits and manifest in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from wslbench.errors import SplitError, ZooError, ZooFormatError
+from wslbench.zoo.documents import write_card, write_manifest
+from wslbench.zoo.hashing import hash_annotations, hash_shards, hash_tensors
+from wslbench.zoo.identity import model_id, run_id
+from wslbench.zoo.models import Models, Source
+from wslbench.zoo.schema import Manifest, ShardEntry, WeightsEntry, ZooCard
+from wslbench.zoo.shards import map_file, write_tensors
+from wslbench.zoo.splits import Split, write_split
+from wslbench.zoo.staging import Staging
+from wslbench.zoo.tables import MODEL_COLUMNS, PAIR_COLUMNS, write_table
+from wslbench.zoo.template import template
+
+MAX_SHARD_BYTES = 2 * 1024**3
+_COMPUTED = ("model_id", "run_id", "shard", "row")
+
+
+def check_card(card: ZooCard, table: pd.DataFrame) -> None:
+    """Check that card and table speak of the same architectures, axes and measured epoch."""
+    needed = [column for column in MODEL_COLUMNS if column not in _COMPUTED]
+    for column in [*needed, card.load.column, card.temperature.column]:
+        if column not in table.columns:
+            raise ZooFormatError(f"the table of zoo {card.name!r} lacks the column {column!r}")
+    strangers = sorted(set(table["architecture"]) - set(card.architectures))
+    if strangers:
+        raise ZooFormatError(f"the card of zoo {card.name!r} does not describe architecture {strangers[0]!r}")
+    if not (table["measured"].to_numpy(dtype=bool) == (table["epoch"] == card.measured_epoch)).all():
+        raise ZooFormatError(
+            f"zoo {card.name!r}: the checkpoints marked as measured are not those of epoch {card.measured_epoch}"
+        )
+    if table.duplicated(["cell_id", "seed", "epoch"]).any() or len(table) == 0:
+        raise ZooFormatError(f"the table of zoo {card.name!r} is empty or lists a checkpoint twice")
+
+
+def compact_weights(
+    folder: Path, card: ZooCard, table: pd.DataFrame, staging: Staging
+) -> tuple[pd.DataFrame, WeightsEntry]:
+    """Write all shards; return the table with ids and places, in order of shards and rows, and the weights' entry."""
+    table = _identified(table, card.name)
+    models = _staged_models(table, card, staging)
+    shards: dict[str, ShardEntry] = {}
+    parts: list[pd.DataFrame] = []
+    for group, rows in table.groupby(["architecture", "epoch"], sort=True):
+        architecture, epoch = cast("tuple[str, int]", group)
+        shapes = template(card.architectures[architecture]).stored
+        bytes_each = 4 * sum(int(np.prod(shape)) for shape in shapes.values())
+        per_shard = max(1, MAX_SHARD_BYTES // bytes_each)
+        for number, first in enumerate(range(0, len(rows), per_shard)):
+            part = rows.iloc[first : first + per_shard]
+            shard = f"weights/{architecture}/{epoch}-{number}.safetensors"
+            shards[shard] = _write_shard(folder, shard, models[part["position"].to_numpy()], int(epoch))
+            parts.append(part.assign(shard=shard, row=np.arange(len(part))))
+    placed = pd.concat(parts, ignore_index=True).drop(columns="position")
+    return placed, WeightsEntry(hash=hash_shards(shards), shards=shards)
+
+
+def _identified(table: pd.DataFrame, zoo: str) -> pd.DataFrame:
+    """The table in order of freshly computed ids, which say nothing about the cells; ``position`` counts the rows."""
+    table = table.reset_index(drop=True).drop(columns=["model_id", "shard", "row"], errors="ignore")
+    checkpoints = list(zip(table["cell_id"], table["seed"], table["epoch"], strict=True))
+    if "run_id" not in table.columns:
+        table.insert(0, "run_id", [run_id(cell, seed) for cell, seed, _ in checkpoints])
+    table.insert(0, "model_id", [model_id(zoo, *checkpoint) for checkpoint in checkpoints])
+    table = table.sort_values("model_id", ignore_index=True)
+    return table.assign(position=np.arange(len(table)))
+
+
+def _staged_models(table: pd.DataFrame, card: ZooCard, staging: Staging) -> Models:
+    """The table's checkpoints, in its order, out of the staged cells."""
+    sources: list[Source] = []
+    places: dict[tuple[str, int, int], tuple[int, int]] = {}
+    architecture_of = dict(zip(table["cell_id"], table["architecture"], strict=True))
+    staged = staging.staged()
+    for cell_id, architecture in architecture_of.items():
+        if cell_id not in staged:
+            raise ZooError(f"the table lists cell {cell_id!r}, which is not staged in {staging.folder}")
+        cell = staging.read(cell_id)
+        expected = template(card.architectures[architecture]).stored
+        for epoch, tensors in cell.weights.items():
+            found = {name: tensor.shape[1:] for name, tensor in tensors.items()}
+            if found != expected:
+                name = next(name for name in {**expected, **found} if found.get(name) != expected.get(name))
+                raise ZooFormatError(
+                    f"cell {cell_id!r}, epoch {epoch}: tensor {name!r} of architecture {architecture!r} should have "
+                    f"the shape {expected.get(name, 'nothing')}, staged is {found.get(name, 'nothing')}"
+                )
+            ordered = {name: tensors[name] for name in expected}
+            seeds = cell.rows["seed"][cell.rows["epoch"] == epoch]
+            for row, seed in enumerate(seeds):
+                places[cell_id, int(seed), epoch] = (len(sources), row)
+            sources.append(Source(architecture, card.architectures[architecture], partial(dict, ordered)))
+    try:
+        found_places = [places[key] for key in zip(table["cell_id"], table["seed"], table["epoch"], strict=True)]
+    except KeyError as error:
+        raise ZooError(f"the table lists a checkpoint that is not staged: (cell, seed, epoch) {error}") from error
+    which, rows = np.array(found_places, dtype=np.intp).T
+    return Models(table["model_id"].to_numpy(dtype=object), sources, which, rows)
+
+
+def _write_shard(folder: Path, shard: str, models: Models, epoch: int) -> ShardEntry:
+    path = folder / shard
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (stack,) = models.by_architecture()
+    shapes = {name: (len(stack), *stack.shape(name)) for name in stack.keys()}  # noqa: SIM118 - a Stack is no mapping
+    with path.open("wb") as file:
+        write_tensors(file, shapes, stack.__getitem__)
+    content = hash_tensors(map_file(path, shard).tensors)  # of what a reader will see
+    return ShardEntry(hash=content, architecture=stack.name, epoch=epoch, models=len(stack), bytes=path.stat().st_size)
+
+
+def write_annotations(
+    folder: Path,
+    card: ZooCard,
+    placed: pd.DataFrame,
+    pairs: pd.DataFrame,
+    splits: Sequence[Split],
+    weights: WeightsEntry,
+) -> None:
+    """Write card, tables, splits and, last, the manifest."""
+    if len({split.protocol for split in splits}) != len(splits):
+        raise SplitError(f"zoo {card.name!r} was given two splits of one protocol")
+    for split in splits:
+        split.validate_against(placed)
+    missing = [column for column in PAIR_COLUMNS if column not in pairs.columns]
+    if missing:
+        raise ZooFormatError(f"the pairs of zoo {card.name!r} lack the column {missing[0]!r}")
+    placed = placed.sort_values(["shard", "row"], ignore_index=True)
+    write_card(folder, card)
+    write_table(placed, folder / "models.parquet")
+    write_table(pairs.sort_values(list(PAIR_COLUMNS)), folder / "pairs.parquet")
+    (folder / "splits").mkdir()
+    for split in splits:
+        write_split(split, folder / "splits" / f"{split.protocol}.parquet")
+    manifest = Manifest(
+        weights=weights,
+        annotations=hash_annotations(card, placed, pairs),
+        splits={split.protocol: split.hash for split in sorted(splits, key=lambda split: split.protocol)},
+    )
+    write_manifest(folder, manifest)

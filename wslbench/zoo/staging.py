@@ -1,0 +1,165 @@
+"""Staging: the finished cells of a zoo that is still being grown, one folder a cell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from wslbench.errors import ZooError, ZooFormatError
+from wslbench.zoo.atomic import new_folder, write_text
+from wslbench.zoo.hashing import hash_json
+from wslbench.zoo.models import FloatArray
+from wslbench.zoo.schema import is_name
+from wslbench.zoo.shards import map_file, write_tensors
+from wslbench.zoo.tables import PAIR_COLUMNS, read_table, write_table
+
+STAGED_COLUMNS = ("cell_id", "seed", "epoch", "architecture")
+
+
+class StagedCell(NamedTuple):
+    """What is staged of a cell.
+
+    Attributes
+    ----------
+    rows
+        A row a checkpoint.
+    weights
+        By epoch, the stacked tensors ``[seeds, *shape]`` in the order in which ``rows`` lists that epoch's seeds;
+        mapped, read-only.
+    pairs
+        A row a pair of seeds.
+    """
+
+    rows: pd.DataFrame
+    weights: dict[int, dict[str, FloatArray]]
+    pairs: pd.DataFrame
+
+
+class Staging:
+    """The folder ``<destination>.partial``, bound to one recipe.
+
+    Parameters
+    ----------
+    folder
+        Where cells are staged; made if absent.
+    recipe
+        JSON-like description of what is being grown.
+
+    Raises
+    ------
+    ZooError
+        If the folder was begun with another recipe, or cannot be made.
+    """
+
+    def __init__(self, folder: Path, recipe: Mapping[str, Any]) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ZooError(f"{folder} cannot be made: {error.strerror}") from error
+        fingerprint = {"fingerprint": hash_json(dict(recipe)), "recipe": dict(recipe)}
+        record = folder / "recipe.json"
+        if not record.exists():
+            if self.staged():
+                raise ZooError(f"{folder} holds cells of an unknown recipe: remove it, or choose another destination")
+            write_text(record, json.dumps(fingerprint, indent=1, sort_keys=True))
+        elif _fingerprint(record) != fingerprint["fingerprint"]:
+            raise ZooError(
+                f"{folder} was begun with another recipe (see {record}): go on with that one, remove the folder, "
+                "or choose another destination"
+            )
+
+    def staged(self) -> set[str]:
+        """Ids of the cells that are finished."""
+        return {path.name for path in self.folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+
+    def stage(
+        self,
+        cell_id: str,
+        rows: pd.DataFrame,
+        weights: Mapping[int, Mapping[str, FloatArray]],
+        pairs: pd.DataFrame,
+    ) -> None:
+        """Store a finished cell; after a kill at any moment it is there whole or not at all.
+
+        Parameters
+        ----------
+        cell_id
+            A name that can be a folder's.
+        rows
+            A row a checkpoint: ``cell_id``, ``seed``, ``epoch``, ``architecture``, and whatever was measured.
+        weights
+            By epoch, float32 stacks ``[seeds, *shape]``, in the order in which ``rows`` lists that epoch's seeds.
+        pairs
+            A row a pair of seeds: ``cell_id``, ``seed_a``, ``seed_b``, and whatever was measured.
+
+        Raises
+        ------
+        ZooFormatError
+            If rows and weights do not fit each other, or a tensor is not float32 (counters are never stored).
+        """
+        _check_cell(cell_id, rows, weights, pairs)
+        with new_folder(self.folder / cell_id) as folder:
+            write_table(rows, folder / "rows.parquet")
+            write_table(pairs, folder / "pairs.parquet")
+            for epoch, tensors in weights.items():
+                shapes = {name: tensor.shape for name, tensor in tensors.items()}
+                with (folder / f"{epoch}.safetensors").open("wb") as file:
+                    write_tensors(file, shapes, tensors.__getitem__)
+
+    def read(self, cell_id: str) -> StagedCell:
+        """What is staged of a cell.
+
+        Raises
+        ------
+        ZooError
+            If the cell is not staged, or damaged.
+        """
+        folder = self.folder / cell_id
+        if not folder.is_dir():
+            raise ZooError(f"cell {cell_id!r} is not staged in {self.folder}")
+        rows, _ = read_table(folder / "rows.parquet", STAGED_COLUMNS, str(folder / "rows.parquet"))
+        pairs, _ = read_table(folder / "pairs.parquet", PAIR_COLUMNS, str(folder / "pairs.parquet"))
+        files = {int(path.stem): path for path in folder.glob("*.safetensors")}
+        weights = {epoch: map_file(path, str(path)).tensors for epoch, path in sorted(files.items())}
+        return StagedCell(rows, weights, pairs)
+
+
+def _fingerprint(record: Path) -> object:
+    try:
+        return json.loads(record.read_text(encoding="utf-8"))["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ZooError(f"{record} cannot be read: remove {record.parent} to start over") from error
+
+
+def _check_cell(
+    cell_id: str, rows: pd.DataFrame, weights: Mapping[int, Mapping[str, FloatArray]], pairs: pd.DataFrame
+) -> None:
+    if not is_name(cell_id):
+        raise ZooFormatError(f"{cell_id!r} cannot be the id of a cell: letters, digits and . _ + = - only")
+    for columns, frame, meaning in ((STAGED_COLUMNS, rows, "rows"), (PAIR_COLUMNS, pairs, "pairs")):
+        missing = [column for column in columns if column not in frame.columns]
+        if missing:
+            raise ZooFormatError(f"the {meaning} of cell {cell_id!r} lack the column {missing[0]!r}")
+        if not (frame["cell_id"] == cell_id).all():
+            raise ZooFormatError(f"the {meaning} of cell {cell_id!r} name another cell")
+    if rows.duplicated(["seed", "epoch"]).any() or set(rows["epoch"]) != set(weights):
+        raise ZooFormatError(f"cell {cell_id!r}: rows and weights do not list the same checkpoints")
+    for epoch, tensors in weights.items():
+        seeds = int((rows["epoch"] == epoch).sum())
+        for name, tensor in tensors.items():
+            if tensor.dtype != np.float32:
+                raise ZooFormatError(
+                    f"cell {cell_id!r}, epoch {epoch}: tensor {name!r} is {tensor.dtype}; zoos store float32 alone, "
+                    "and counters not at all"
+                )
+            if tensor.ndim < 1 or tensor.shape[0] != seeds:
+                raise ZooFormatError(
+                    f"cell {cell_id!r}, epoch {epoch}: tensor {name!r} of shape {tensor.shape} does not "
+                    f"stack {seeds} seeds"
+                )

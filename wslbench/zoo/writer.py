@@ -1,0 +1,163 @@
+"""Writing a zoo: cells are staged as they finish, then compacted into the zoo format at one stroke."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from wslbench.errors import ZooError
+from wslbench.zoo.atomic import new_folder
+from wslbench.zoo.compaction import check_card, compact_weights, write_annotations
+from wslbench.zoo.models import FloatArray
+from wslbench.zoo.reader import Zoo
+from wslbench.zoo.schema import ZooCard
+from wslbench.zoo.splits import Split
+from wslbench.zoo.staging import StagedCell, Staging
+
+
+class ZooWriter:
+    """Grows a zoo at ``destination``, staging cells in ``<destination>.partial`` beside it.
+
+    Parameters
+    ----------
+    destination
+        Where the zoo will stand; must be absent or an empty folder.
+    recipe
+        JSON-like description of what is grown. A staging folder is resumed by the same recipe alone.
+
+    Raises
+    ------
+    ZooError
+        If the destination is taken, or its staging folder was begun with another recipe.
+    """
+
+    def __init__(self, destination: Path, recipe: Mapping[str, Any]) -> None:
+        self.destination = Path(destination)
+        self._refuse_taken()
+        partial_name = f"{self.destination.name}.partial"
+        self._staging = Staging(self.destination.with_name(partial_name), recipe)
+
+    def _refuse_taken(self) -> None:
+        if self.destination.exists() and not (self.destination.is_dir() and not any(self.destination.iterdir())):
+            raise ZooError(f"{self.destination} exists already: remove it, or choose another destination")
+
+    def staged(self) -> set[str]:
+        """Ids of the cells that are finished."""
+        return self._staging.staged()
+
+    def stage(
+        self,
+        cell_id: str,
+        rows: pd.DataFrame,
+        weights: Mapping[int, Mapping[str, FloatArray]],
+        pairs: pd.DataFrame,
+    ) -> None:
+        """Store a finished cell; see :meth:`Staging.stage`."""
+        self._staging.stage(cell_id, rows, weights, pairs)
+
+    def read_staged(self, cell_id: str) -> StagedCell:
+        """What is staged of a cell; see :meth:`Staging.read`."""
+        return self._staging.read(cell_id)
+
+    def compact(self, card: ZooCard, table: pd.DataFrame, pairs: pd.DataFrame, splits: Sequence[Split]) -> Zoo:
+        """Write the zoo from what is staged, all at once, and drop the staging folder.
+
+        Parameters
+        ----------
+        card
+            The zoo's card.
+        table
+            A row a checkpoint, as ``models.parquet`` will hold it but for ``model_id``, ``shard`` and ``row``, which
+            are computed (``run_id`` too, where it is absent). Staged checkpoints that it does not list are left out.
+        pairs
+            A row a pair of seeds.
+        splits
+            One a protocol, each validated against the table.
+
+        Returns
+        -------
+        Zoo
+            The finished zoo.
+
+        Raises
+        ------
+        ZooError
+            If the table lists a checkpoint that is not staged, weights are not those of their architecture, or a
+            split does not fit; nothing is then written, and everything stays staged.
+        """
+        self._refuse_taken()
+        check_card(card, table)
+        # Inside the staging folder, so that what a killed compaction leaves goes away with it.
+        with new_folder(self.destination, inside=self._staging.folder) as folder:
+            placed, weights = compact_weights(folder, card, table, self._staging)
+            write_annotations(folder, card, placed, pairs, splits, weights)
+        shutil.rmtree(self._staging.folder)
+        return Zoo(self.destination)
+
+
+def rewrite_annotations(
+    zoo_path: Path, card: ZooCard, table: pd.DataFrame, pairs: pd.DataFrame, splits: Sequence[Split]
+) -> Zoo:
+    """Replace a zoo's card, tables and splits; its weights stay the very same files.
+
+    The annotation version becomes the old one plus one, whatever the card says. The new zoo is put together in
+    a folder beside the old one, out of links to its shards, and takes its place by renaming.
+
+    Parameters
+    ----------
+    zoo_path
+        The zoo's folder.
+    card, table, pairs, splits
+        As for :meth:`ZooWriter.compact`; the table lists exactly the zoo's checkpoints, by ``cell_id``, ``seed`` and
+        ``epoch``.
+
+    Raises
+    ------
+    ZooError
+        If the table does not list the zoo's checkpoints, or a split does not fit; the zoo then stays as it was.
+    """
+    zoo_path = Path(zoo_path)
+    former = zoo_path.with_name(f".{zoo_path.name}.former")
+    if not zoo_path.exists() and former.exists():
+        former.rename(zoo_path)  # an earlier call was killed between its two renames
+    zoo = Zoo(zoo_path)
+    card = card.model_copy(update={"annotation_version": zoo.card.annotation_version + 1})
+    check_card(card, table)
+    placed = _place_again(zoo, table)
+    shutil.rmtree(former, ignore_errors=True)
+    fresh = zoo_path.with_name(f".{zoo_path.name}.fresh")
+    shutil.rmtree(fresh, ignore_errors=True)
+    with new_folder(fresh) as folder:
+        for shard in zoo.manifest.weights.shards:
+            (folder / shard).parent.mkdir(parents=True, exist_ok=True)
+            _link(zoo_path / shard, folder / shard)
+        write_annotations(folder, card, placed, pairs, splits, zoo.manifest.weights)
+    zoo_path.rename(former)
+    try:
+        fresh.rename(zoo_path)
+    except OSError:
+        former.rename(zoo_path)
+        raise
+    shutil.rmtree(former)
+    return Zoo(zoo_path)
+
+
+def _place_again(zoo: Zoo, table: pd.DataFrame) -> pd.DataFrame:
+    key = ["cell_id", "seed", "epoch"]
+    places = zoo.table.reset_index()[[*key, "model_id", "run_id", "architecture", "shard", "row"]]
+    given = table.reset_index(drop=True).drop(columns=["model_id", "shard", "row", "run_id"], errors="ignore")
+    merged = places.drop(columns="architecture").merge(given, on=key, how="inner", validate="one_to_one")
+    if not len(merged) == len(places) == len(given):
+        raise ZooError(f"the new table of zoo {zoo.name!r} does not list exactly the checkpoints that the zoo holds")
+    return merged
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # file systems without hard links
+        shutil.copyfile(source, target)
