@@ -1,7 +1,9 @@
 """Chance: what is right without looking at a single model.
 
-Every phase gets its frequency among the train models; every value is the mean of the train models. The
-evaluator fills the same prediction in for models that a method fails on or does not cover.
+Every phase that occurs among the train models gets the same probability; every value is the mean of the
+train models. (Phase frequencies would score worse than chance where the most frequent phase of the train
+side is rare on the test side, as on a held-out width.) The evaluator fills the same prediction in for
+models that a method fails on or does not cover.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from wslbench.typing import Context
 
 
 class Chance:
-    """Class frequencies, or the mean, of the train models."""
+    """Equal probabilities, or the mean, of what the train models show."""
 
     def fit(self, models: Models, target: npt.NDArray[Any], context: Context) -> None:
-        """Count the phases, or average the values, of the train models."""
+        """Note which phases occur, or average the values."""
         if context.task.kind == "phase_classification":
-            self._prediction = np.array([np.mean(target == phase) for phase in context.classes])
+            seen = np.array([float((target == phase).any()) for phase in context.classes])
+            self._prediction = seen / seen.sum()
         else:
             self._prediction = np.asarray(target.mean(), dtype=np.float64)
 

@@ -14,9 +14,8 @@ The size itself stands beside them as one feature, the logarithm of the number o
 
 ``fit`` searches the depth of the trees and the number of rounds (``LEAVES``, ``ROUNDS``) by cross-validation over
 whole cells of the train models it is given, so no setting has seen a test cell; ``search`` holds what it found, and
-``search/weight_statistics.json`` records it for every fold of every task. The other settings were fixed on a small
-population of the same network that was trained for that purpose alone and that no task uses; around them its scores
-were flat.
+``search/weight_statistics.json`` records it for every fold of every task. The other settings, and the choice of
+features, were fixed on a population that was trained for that purpose alone: ``search/weight_statistics.md``.
 """
 
 from __future__ import annotations
@@ -76,7 +75,6 @@ class WeightStatistics:
         described = describe(models)
         self._columns = described.columns
         features = described.to_numpy()
-        self._classifies = bool(context.classes)
         labels, weights, objective = labelled(target, context)
         self.search = search_settings(features, labels, weights, objective, context)
         self.settings = min(self.search, key=lambda tried: self.search[tried], default=(LEAVES[0], ROUNDS[0]))

@@ -30,6 +30,8 @@ PHASES = ("I", "II", "III", "IV-A", "IV-B")
 def load_baseline(name: str) -> ModuleType:
     """A baseline's module, under a name that shadows nothing."""
     path = bundled_path("baselines") / f"{name}.py"
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))  # as the evaluator does, for a method's local imports
     spec = importlib.util.spec_from_file_location(f"baseline_{name}", path)
     assert spec is not None
     assert spec.loader is not None

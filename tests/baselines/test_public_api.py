@@ -32,7 +32,7 @@ def test_there_is_a_file_for_every_baseline() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_only_public_names_and_other_libraries_are_imported(path) -> None:
-    own = set(METHODS) if path.parent.name == "search" else set()
+    own = set(METHODS)  # a file beside it, as a user's method may have
     for module, names in imports(ast.parse(path.read_text())):
         top = module.split(".")[0]
         if top == "wslbench":
@@ -67,8 +67,4 @@ def test_only_the_two_that_decode_or_know_the_grid_are_privileged() -> None:
 
 
 def test_the_decoding_floor_ends_in_the_very_same_oracle() -> None:
-    def after_the_oracle_begins(name: str) -> str:
-        source = (BASELINES / f"{name}.py").read_text()
-        return source[source.index("class Oracle:") :]
-
-    assert after_the_oracle_begins("decoded_hyperparameters") == after_the_oracle_begins("hyperparameters")
+    assert load_baseline("decoded_hyperparameters").Oracle.__module__ == "hyperparameters"

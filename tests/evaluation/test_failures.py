@@ -50,7 +50,7 @@ def test_a_method_that_keeps_to_the_rules_is_ok(run_method: RunMethod) -> None:
 @pytest.mark.parametrize(
     ("source", "kind", "words"),
     [
-        (method(fit="raise ValueError('no such thing')"), "fit_error", "ValueError: no such thing (method.py:7, in fit"),
+        (method(fit="raise ValueError('no such thing')"), "fit_error", "ValueError: no such thing (method.py:7, in f"),
         (method(fit="sys.exit(3)"), "fit_error", "SystemExit: 3"),
         (method(fit="np.linalg.inv(np.zeros((2, 2)))"), "fit_error", "method.py:7"),
         (method(fit="raise MemoryError"), "out_of_memory", "MemoryError"),
@@ -127,7 +127,9 @@ def test_predictions_that_depend_on_company_are_found_out(run_method: RunMethod,
 
 
 def test_rounding_is_no_dependence_on_company(run_method: RunMethod) -> None:
-    rounded = "return np.array([float(np.float32(m.tensors()['fc.bias'].sum()) * (1 + 1e-6 / len(models))) for m in models])"
+    rounded = (
+        "return np.array([float(np.float32(m.tensors()['fc.bias'].sum()) * (1 + 1e-6 / len(models))) for m in models])"
+    )
     assert run_method(method(predict=rounded)).failure is None
 
 
@@ -172,8 +174,8 @@ def test_memory_is_limited_over_the_process_tree(run_method: RunMethod, fit: str
 
 def test_mapped_files_are_not_memory_that_counts(run_method: RunMethod) -> None:
     fit = (
-        "open('big', 'wb').truncate(2**29); m = np.memmap('big', dtype=np.uint8, mode='r'); self.x = int(m[::4096].sum()); "
-        "time.sleep(0.2)"
+        "open('big', 'wb').truncate(2**29); m = np.memmap('big', dtype=np.uint8, mode='r'); "
+        "self.x = int(m[::4096].sum()); time.sleep(0.2)"
     )
     result = run_method(method(fit=fit), limits=Limits(30.0, 400 * 2**20))
     assert result.failure is None
@@ -183,9 +185,11 @@ def test_no_process_of_the_method_outlives_its_unit(run_method: RunMethod) -> No
     # A daemon as in the textbook: its own session, its parent gone, deaf to a hang-up.
     daemon = (
         "import os, signal, sys, time\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "if os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
+        "if os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n"
+        "print(os.getpid(), flush=True)\ntime.sleep(60)"
     )
-    fit = f"p = subprocess.Popen([sys.executable, '-c', {daemon!r}], stdout=subprocess.PIPE); self.pid = int(p.stdout.readline())"
+    command = f"[sys.executable, '-c', {daemon!r}]"
+    fit = f"self.pid = int(subprocess.Popen({command}, stdout=subprocess.PIPE).stdout.readline())"
     result = run_method(method(fit=fit, predict="return np.full(len(models), float(self.pid))"))
     assert result.failure is None
     assert result.predictions is not None
@@ -248,7 +252,9 @@ def test_a_dead_server_is_replaced_by_plain_starts(write_method: WriteMethod) ->
     source = read_method_file(write_method(method()))
     with Launcher() as own:
         assert run_unit(NUMBERS_UNIT, source, own, Limits(60.0), threading.Event()).failure is None
-        (server,) = (p for p in psutil.Process().children() if "wslbench.evaluation.server" in p.cmdline() and _is_new(p))
+        (server,) = (
+            p for p in psutil.Process().children() if "wslbench.evaluation.server" in p.cmdline() and _is_new(p)
+        )
         server.kill()
         server.wait()
         assert run_unit(NUMBERS_UNIT, source, own, Limits(60.0), threading.Event()).failure is None

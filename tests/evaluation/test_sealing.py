@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -91,26 +90,18 @@ folders = {Path.home(), Path(tempfile.gettempdir()), Path.cwd()}
 assert len(folders) == 3 and not any(list(folder.iterdir()) for folder in folders), folders
 assert len({folder.parent for folder in folders}) == 1, folders
 assert sys.argv[0].endswith(("server.py", "-m")), sys.argv
-assert sorted(int(fd) for fd in os.listdir("/proc/self/fd"))[:4] == [0, 1, 2, 3]
-names = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
-assert len(names) <= 6, names
+files = {}
+for fd in map(int, os.listdir("/proc/self/fd")):
+    try: files[fd] = os.readlink(f"/proc/self/fd/{fd}")
+    except FileNotFoundError: pass  # of the listing itself
+assert files[0] == os.devnull and files[1] == files[2] and files[3].startswith("socket:"), files
+assert all("wslbench-bundle" in name and name.endswith("(deleted)") for fd, name in files.items() if fd > 3), files
 assert os.getsid(0) == os.getpid()"""
     assert run_method(method(fit)).failure is None
 
 
-def test_the_parent_has_closed_every_file_but_its_own_conversation(run_method: RunMethod, tmp_path: Path) -> None:
-    secret = tmp_path / "labels.txt"
-    secret.write_text("answers")
-    with secret.open() as file:
-        os.set_inheritable(file.fileno(), True)
-        links = "[os.readlink('/proc/self/fd/' + fd) for fd in os.listdir('/proc/self/fd') if int(fd) < 64]"
-        text = f"raise ValueError(str([os.path.basename(n) for n in {links.replace('os.readlink(', '_link(')}]))"
-        fit = f"def _link(name):\n    try: return os.readlink(name)\n    except OSError: return 'gone'\n{text}"
-        assert "labels" not in found(run_method(method(fit)))
-
-
 def test_a_module_global_does_not_live_until_the_next_fold(run_method: RunMethod) -> None:
-    fit = "assert not SEEN, SEEN\nSEEN.extend(target)\nwslbench.seen = SEEN\nassert not hasattr(np, 'seen')\nnp.seen = SEEN"
+    fit = "assert not SEEN, SEEN\nassert not hasattr(np, 'seen')\nSEEN.extend(target)\nnp.seen = SEEN"
     for seed in range(3):
         assert run_method(method(fit), replace(NUMBERS_UNIT, key=f"seed {seed}")).failure is None
 
@@ -161,16 +152,16 @@ def test_a_refused_write_looks_like_a_read_only_disk(run_method: RunMethod) -> N
     ],
 )
 def test_reading_the_packages_answers_is_refused(run_method: RunMethod, read: str) -> None:
-    assert "SealedFileError: a method may not read" in found(run_method(method(predict=f"import wslbench.bundled\n{read}")))
+    assert "SealedFileError: a method may not read" in found(
+        run_method(method(predict=f"import wslbench.bundled\n{read}"))
+    )
 
 
 def test_the_zoo_under_evaluation_cannot_be_loaded(
     write_method: WriteMethod, launcher: Launcher, tiny_zoo: Path, tmp_path: Path
 ) -> None:
     zoo = load_zoo(tiny_zoo)
-    source = method(
-        fit="self.classes = context.classes", predict=f"wslbench.load_zoo({str(tiny_zoo)!r}).table"
-    )
+    source = method(fit="self.classes = context.classes", predict=f"wslbench.load_zoo({str(tiny_zoo)!r}).table")
     run = TaskRun(
         prepare(tiny_tasks(tmp_path)[f"{NAME}.phase"], zoo), zoo, (0,), read_method_file(write_method(source)),
         Limits(60.0), "cpu",

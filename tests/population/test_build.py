@@ -66,7 +66,18 @@ def test_one_process_grows_the_same_zoo(grown, tmp_path):
 def test_killed_half_way_it_goes_on_where_it_was(grown, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(TINY))
-    command = [sys.executable, "-m", "wslbench", "zoo", "build", str(recipe), "--out", str(tmp_path / "tiny"), "--jobs", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "wslbench",
+        "zoo",
+        "build",
+        str(recipe),
+        "--out",
+        str(tmp_path / "tiny"),
+        "--jobs",
+        "1",
+    ]
     partial = tmp_path / "tiny.partial"
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120

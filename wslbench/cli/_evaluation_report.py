@@ -27,7 +27,7 @@ def progress() -> Generator[Callable[[Progress], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bars = Bars(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, disable=not console.is_terminal)
     done = total = 0
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    before = signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         with bars:
             bar = bars.add_task("starting", total=None)
@@ -43,6 +43,8 @@ def progress() -> Generator[Callable[[Progress], None]]:
         kept = f"{done} of {total} folds × seeds are finished and kept" if total else "nothing was finished"
         typer.echo(f"Interrupted: {kept}. The same command goes on from there.", err=True)
         raise typer.Exit(_INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def print_json(records: Sequence[ResultRecord]) -> None:

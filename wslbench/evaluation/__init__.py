@@ -10,16 +10,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wslbench.evaluation.evaluator import Progress, Settings, evaluate
+    from wslbench.evaluation.evaluator import evaluate
+    from wslbench.evaluation.execution import Progress, Settings
     from wslbench.evaluation.limits import Limits
     from wslbench.evaluation.result_files import read_record
     from wslbench.evaluation.result_schema import ResultRecord
 
 _EXPORTS = {
     "Limits": "limits",
-    "Progress": "evaluator",
+    "Progress": "execution",
     "ResultRecord": "result_schema",
-    "Settings": "evaluator",
+    "Settings": "execution",
     "evaluate": "evaluator",
     "read_record": "result_files",
 }

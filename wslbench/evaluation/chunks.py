@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-MODELS_A_CHUNK = 256
+if TYPE_CHECKING:
+    from wslbench.zoo.models import Models
+
+_MODELS: Final = 256
+_BYTES: Final = 256 * 2**20
+
+
+def largest_chunk(models: Models) -> int:
+    """How many of these models may stand in a chunk: at most 256, and fewer where those would take over 256 MiB."""
+    sizes = [
+        4 * sum(math.prod(stack.shape(name)) for name in stack.keys())  # noqa: SIM118 - a Stack is no mapping
+        for stack in models.by_architecture()
+    ]
+    return max(1, min(_MODELS, _BYTES // max([1, *sizes])))
 
 
 def random_chunks(
-    cells: np.ndarray, rng: np.random.Generator, largest: int = MODELS_A_CHUNK, fewest: int = 1
+    cells: np.ndarray, rng: np.random.Generator, largest: int = _MODELS, fewest: int = 1
 ) -> list[np.ndarray]:
     """Deal models into chunks in which each cell stands at most once.
 

@@ -64,8 +64,15 @@ def adopt_orphans() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def end_descendants() -> None:
-    """Kill every descendant of this process and wait until the kernel says that none is left."""
+def end_descendants(grace: float = 0.0) -> None:
+    """Kill every descendant of this process and wait until the kernel says that none is left.
+
+    Parameters
+    ----------
+    grace
+        Seconds in which they may end by themselves.
+    """
+    patience = time.monotonic() + grace
     while True:
         try:
             ended, _ = os.waitpid(-1, os.WNOHANG)
@@ -73,7 +80,7 @@ def end_descendants() -> None:
             return
         if ended:
             continue
-        for process in psutil.Process().children(recursive=True):
+        for process in psutil.Process().children(recursive=True) if time.monotonic() >= patience else ():
             with contextlib.suppress(psutil.Error):
                 process.kill()
         # Polled: a listing can miss a process that was being born, so no wait may rely on its kills.
@@ -91,13 +98,21 @@ def _contain(child_fd: int, life_fd: int, log_fd: int, private: Path) -> None:
         _tell(life, {"warden": warden, "child": child, "private": str(private)})
         reaping = threading.Lock()
         threading.Thread(target=_kill_on_hangup, args=(life, child, reaping), daemon=True).start()
-        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-        # Held for good: once reaped, the child's id may be a stranger's, and must not be killed.
-        reaping.acquire()
-        _, status = os.waitpid(child, 0)
+        status = _reap(child, reaping)
         end_descendants()
         shutil.rmtree(private, ignore_errors=True)
         _tell(life, {"exit": os.waitstatus_to_exitcode(status)})
+
+
+def _reap(child: int, reaping: threading.Lock) -> int:
+    """Wait for the child; its status. The lock is held for good: its id may be a stranger's from now on."""
+    if hasattr(os, "waitid"):
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        reaping.acquire()
+        return os.waitpid(child, 0)[1]
+    status = os.waitpid(child, 0)[1]  # macOS before Python 3.13: a gap of microseconds before the lock
+    reaping.acquire()
+    return status
 
 
 def _kill_on_hangup(life: socket.socket, child: int, reaping: threading.Lock) -> None:

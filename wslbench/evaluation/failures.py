@@ -49,4 +49,4 @@ def failure_paragraph(failure: UnitFailure, where: str) -> str:
     """One paragraph that names the place, the failure and what to do about it."""
     message = " ".join(failure.message.split())
     text = f"{where}: {failure.kind}: {message}"
-    return f"{text if text.endswith(('.', '!', '?', ')')) else text + '.'} {_ADVICE[failure.kind]}"
+    return f"{text if text.endswith(('.', '!', '?')) else text + '.'} {_ADVICE[failure.kind]}"

@@ -132,8 +132,9 @@ def _preloadable(tree: ast.Module) -> set[str]:
     names_used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     if names_used & {"state_dict", "module"}:
         modules.add("torch")
-    if names_used & {"hyperparameters", "statistics"} or "privilege" in ast.dump(tree):
+    names_used |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    if names_used & {"hyperparameters", "privilege"}:
         modules.add("pandas")
-    if "statistics" in names_used:
+    if "encodings" in names_used:
         modules.add("wslbench.encodings")
     return modules

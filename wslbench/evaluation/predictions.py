@@ -43,13 +43,17 @@ def prediction_columns(problem: Problem) -> list[str]:
 def chance_prediction(problem: Problem, fold: int) -> FloatArray:
     """What one who has seen only the training targets of a fold predicts for every model.
 
+    Class frequencies would be worse than chance where the train side's most frequent phase is rare among the
+    test models, as on a held-out load: the same probability for every class scores 1/K on any split.
+
     Returns
     -------
-    Class frequencies ``[classes]``, or the mean target ``[1]``.
+    Equal probabilities of the classes that the fold trains on ``[classes]``, or the mean target ``[1]``.
     """
     target = problem.train(fold)["target"].to_numpy()
     if problem.is_classification:
-        return np.array([np.mean(target == phase) for phase in problem.classes], dtype=np.float64)
+        seen = np.array([(target == phase).any() for phase in problem.classes], dtype=np.float64)
+        return np.asarray(seen / seen.sum())
     return np.array([np.mean(target.astype(np.float64))])
 
 

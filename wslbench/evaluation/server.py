@@ -21,6 +21,8 @@ from typing import Final
 from wslbench.evaluation.containment import adopt_orphans, contain, end_descendants
 from wslbench.evaluation.protocol import Channel, ChannelClosedError, close_files
 
+_GRACE_SECONDS: Final = 3.0  # wardens hear the parent's end as well, and tidy up
+
 # What every child needs, whatever the method imports.
 _ALWAYS: Final = (
     "numpy",
@@ -58,7 +60,7 @@ def serve(channel: Channel) -> None:
         pass
     finally:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        end_descendants()
+        end_descendants(_GRACE_SECONDS)
 
 
 if __name__ == "__main__":

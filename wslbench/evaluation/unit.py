@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from wslbench.errors import MethodError
-from wslbench.evaluation.chunks import MODELS_A_CHUNK, random_chunks
+from wslbench.evaluation.chunks import largest_chunk, random_chunks
 from wslbench.evaluation.conversation import Conversation, StageFailedError
 from wslbench.evaluation.failures import UnitFailure
 from wslbench.evaluation.launcher import Launcher
@@ -171,7 +171,8 @@ class _Run:
         columns = max(1, len(self._unit.classes))
         predictions = np.full((len(self._unit.test.models), columns), np.nan)
         total = 0.0
-        for chunk in random_chunks(self._unit.test.cells[covered], self._chunk_rng):
+        largest = largest_chunk(self._unit.test.models)
+        for chunk in random_chunks(self._unit.test.cells[covered], self._chunk_rng, largest):
             predictions[covered[chunk]], seconds = self._predict(covered[chunk])
             total += seconds
         self.progress["predict_seconds"] = total
@@ -185,7 +186,8 @@ class _Run:
         if len(some) == 0:
             return
         scale = 1.0 if self._unit.classes else float(np.abs(before[covered]).mean())
-        company = random_chunks(self._unit.test.cells[some[1:]], rng, MODELS_A_CHUNK, _CHUNKS_AGAIN)
+        largest = largest_chunk(self._unit.test.models)
+        company = random_chunks(self._unit.test.cells[some[1:]], rng, largest, _CHUNKS_AGAIN)
         for chunk in (some[:1], *(some[1:][part] for part in company)):
             after, _ = self._predict(chunk)
             row = first_change(before[chunk], after, scale)

@@ -15,12 +15,9 @@ from wslbench.training import Augmentation, ModelStack, Optimisation, logits_of,
 from wslbench.training.augmentation import AugmentedImages
 from wslbench.training.loop import Progress, StackedSGD, stacked_cross_entropy
 from wslbench.training.measure import performance_of_logits
-from wslbench.training.stack import Tensors, training_forward
+from wslbench.training.stack import Tensors, networks_per_pass, training_forward
 
 CURVE_POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-
-IMAGES_PER_STEP = 2048
-"""More images in one stacked step than a processor's cache holds activations of cost half as much again each."""
 
 
 class CurveFit(NamedTuple):
@@ -97,17 +94,15 @@ def fit_curves(
     """
     if optimisation.learning_rate is None:
         raise ValueError("the curve's optimisation needs a learning rate")
-    group = max(1, IMAGES_PER_STEP // optimisation.batch_size)
+    group = networks_per_pass(optimisation.batch_size)
     if start.size > group:
         fits = []
         for first in range(0, start.size, group):
-            rows = np.arange(first, min(first + group, start.size))
-            share = len(rows) / start.size
-            part = None if progress is None else partial(_report_share, progress, share)
-            some = [seeds[row] for row in rows]
-            fits.append(
-                fit_curves(start.select(rows), end.select(rows), inputs, labels, optimisation, some, augmentation, part)
-            )
+            last = min(first + group, start.size)
+            rows, some = np.arange(first, last), seeds[first:last]
+            part = None if progress is None else partial(_report_share, progress, (last - first) / start.size)
+            ends = start.select(rows), end.select(rows)
+            fits.append(fit_curves(*ends, inputs, labels, optimisation, some, augmentation, part))
         return CurveFit(*(np.concatenate(column) for column in zip(*fits, strict=True)))
     steps_per_epoch = max(1, len(labels) // optimisation.batch_size)
     forward = training_forward(start.architecture)

@@ -37,7 +37,9 @@ def draw_phase_diagram(zoo: Zoo, path: Path) -> None:
 
     cells = zoo.cells
     if zoo.card.phase_rule is None or not cells["phase"].isin(PHASES).any():
-        raise LandscapeError(f"zoo {zoo.name!r} has no phases to draw: `wslbench zoo info {zoo.name}` shows what it has")
+        raise LandscapeError(
+            f"zoo {zoo.name!r} has no phases to draw: `wslbench zoo info {zoo.name}` shows what it has"
+        )
     with mpl.rc_context({"font.size": 9, "axes.titlesize": 10}):
         figure = Figure(figsize=(11, 8.6), layout="constrained")
         (phases, loss), (connectivity, cka) = figure.subplots(2, 2)

@@ -17,7 +17,7 @@ from torch.func import functional_call, grad, jvp, vmap
 from torch.nn.functional import cross_entropy
 
 from wslbench.training import ModelStack
-from wslbench.training.stack import Tensors, batch_norms
+from wslbench.training.stack import Tensors, batch_norms, networks_per_pass
 
 HessianProduct = Callable[[Tensors], Tensors]
 
@@ -49,7 +49,7 @@ def hessian_product(stack: ModelStack, inputs: Tensor, labels: Tensor) -> Hessia
     def product_of_one(parameters: Tensors, statistics: Tensors, vector: Tensors) -> Tensors:
         return jvp(lambda p: grad(loss)(p, statistics), (parameters,), (vector,))[1]  # type: ignore[no-any-return]
 
-    stacked = vmap(product_of_one)
+    stacked = vmap(product_of_one, chunk_size=networks_per_pass(len(inputs)))
     return lambda vector: stacked(stack.parameters, stack.statistics, vector)
 
 

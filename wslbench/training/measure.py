@@ -22,7 +22,7 @@ class Performance(NamedTuple):
 @torch.no_grad()
 def logits_of(stack: ModelStack, inputs: Tensor, batch_size: int = EVALUATION_BATCH) -> Tensor:
     """Logits ``[size, n, classes]`` of every network on the same ``inputs [n, ...]``."""
-    forward = evaluation_forward(stack.architecture)
+    forward = evaluation_forward(stack.architecture, batch_size)
     parts = [forward(stack.parameters, stack.statistics, batch) for batch in torch.split(inputs, batch_size)]
     return torch.cat(parts, dim=1)
 

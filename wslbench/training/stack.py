@@ -17,6 +17,18 @@ from wslbench.architectures import Architecture
 
 Tensors = dict[str, Tensor]
 
+IMAGES_PER_STEP = 2048
+"""Inputs that one stacked pass takes at a time, over all its networks.
+
+Where more activations are alive than a processor's cache holds, each costs up to twice as much. Passes in
+smaller groups of networks give the same bits: no network sees another.
+"""
+
+
+def networks_per_pass(inputs_each: int) -> int:
+    """How many networks a stacked pass takes at a time if each gets ``inputs_each`` inputs."""
+    return max(1, IMAGES_PER_STEP // inputs_each)
+
 
 @dataclass
 class ModelStack:
@@ -114,10 +126,10 @@ def training_forward(architecture: Architecture) -> Callable[[Tensors, Tensor], 
     return vmap(forward_one, randomness="different")
 
 
-def evaluation_forward(architecture: Architecture, shared_inputs: bool = True) -> Callable[..., Tensor]:
+def evaluation_forward(architecture: Architecture, batch_size: int) -> Callable[..., Tensor]:
     """Forward ``(parameters, statistics, inputs)`` of a whole stack in evaluation mode.
 
-    Inputs are ``[batch, ...]``, the same for every model, or ``[size, batch, ...]`` if not ``shared_inputs``.
+    Inputs ``[batch, ...]``, about ``batch_size`` of them, are the same for every network.
     """
     template = copy.deepcopy(architecture.module()).eval()
     for layer in batch_norms(template):
@@ -126,4 +138,4 @@ def evaluation_forward(architecture: Architecture, shared_inputs: bool = True) -
     def forward_one(parameters: Tensors, statistics: Tensors, inputs: Tensor) -> Tensor:
         return functional_call(template, (parameters, statistics), (inputs,))  # type: ignore[no-any-return]
 
-    return vmap(forward_one, in_dims=(0, 0, None if shared_inputs else 0))
+    return vmap(forward_one, in_dims=(0, 0, None), chunk_size=networks_per_pass(batch_size))
