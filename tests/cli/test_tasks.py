@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from typer.testing import CliRunner
 
-from wslbench.bundled import embedded_zoos_path
 from wslbench.cli.tasks import app
 from wslbench.errors import UnknownTaskError
 from wslbench.tasks import load_tasks
@@ -27,7 +25,6 @@ def test_show_tells_target_scale_split_and_direction() -> None:
         assert text in result.stdout
 
 
-@pytest.mark.skipif(not (embedded_zoos_path() / "digits-cnn").is_dir(), reason="the embedded zoo is not built")
 def test_show_lists_the_folds_of_the_embedded_zoo() -> None:
     result = CliRunner().invoke(app, ["show", "digits-cnn.phase"], env={"COLUMNS": "160"})
     assert "train models" in result.stdout

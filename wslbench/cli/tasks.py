@@ -11,7 +11,7 @@ app = typer.Typer(name="tasks", help="List and show the tasks.", no_args_is_help
 
 @app.command("list")
 def list_tasks() -> None:
-    """List every task, with its kind, its split and the suites that it is in."""
+    """List every task, with its headline metric and the suites that it is in."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -20,11 +20,12 @@ def list_tasks() -> None:
 
     book = load_tasks()
     table = Table(box=None, pad_edge=False)
-    for heading in ("task", "kind", "split", "headline", "suites"):
-        table.add_column(heading, overflow="fold")
+    # An id names zoo, target and split; it stays whole, to be copied, on a terminal of 80 columns.
+    for heading in ("task", "headline", "suites"):
+        table.add_column(heading, no_wrap=heading == "task", overflow="fold")
     for task in book.tasks.values():
         suites = [name for name, members in book.suites.items() if task.id in members]
-        table.add_row(task.id, task.kind, task.protocol, task.headline, Text(", ".join(suites)))
+        table.add_row(task.id, task.headline, Text(", ".join(suites)))
     Console().print(table)
 
 

@@ -6,7 +6,7 @@ the clean train set, Hessian with respect to all trainable parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +23,11 @@ HessianProduct = Callable[[Tensors], Tensors]
 
 
 class TraceEstimate(NamedTuple):
-    """Hutchinson's estimate: mean over probes, standard error of that mean ``[size]``, number of probes."""
+    """Hutchinson's estimate, a value a network ``[size]``: mean over its probes, standard error, probes drawn."""
 
     trace: NDArray[np.float64]
     standard_error: NDArray[np.float64]
-    probes: int
+    probes: NDArray[np.int64]
 
 
 class EigenEstimate(NamedTuple):
@@ -57,82 +57,117 @@ def hessian_trace(
     stack: ModelStack,
     inputs: Tensor,
     labels: Tensor,
-    seed: int,
+    seeds: Sequence[int],
     relative_tolerance: float = 0.1,
     minimum_probes: int = 8,
     maximum_probes: int = 64,
 ) -> TraceEstimate:
     """Hutchinson's trace estimate with Rademacher probes (Hutchinson 1989).
 
-    Probes are added until the standard error of every network is below ``relative_tolerance`` times the
-    *modulus* of its running mean (a negative mean must not end it), or ``maximum_probes`` are spent. The
-    standard error says what was reached.
+    A network draws probes until its standard error is below ``relative_tolerance`` times the *modulus* of
+    its running mean (a negative mean must not end it), or ``maximum_probes`` are spent; the standard error
+    says what was reached. Its estimate depends on its own seed alone, not on its company.
+
+    Parameters
+    ----------
+    seeds
+        One a network.
     """
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    samples = np.full((maximum_probes, stack.size), np.nan)
+    mean, error = np.full(stack.size, np.nan), np.full(stack.size, np.nan)
+    drawn = np.zeros(stack.size, dtype=np.int64)
+    active = np.arange(stack.size)
     product = hessian_product(stack, inputs, labels)
-    generator = torch.Generator().manual_seed(seed)
-    samples: list[NDArray[np.float64]] = []
-    while True:
-        probe = {name: _rademacher(tensor, generator) for name, tensor in stack.parameters.items()}
-        samples.append(_inner(probe, product(probe)).numpy())
-        drawn = np.stack(samples)
-        if len(drawn) < minimum_probes:
+    for number in range(maximum_probes):
+        probe = _draw([generators[row] for row in active], stack.parameters, rademacher=True)
+        samples[number, active] = _inner(probe, product(probe)).numpy()
+        drawn[active] += 1
+        if number + 1 < minimum_probes:
             continue
-        mean = drawn.mean(0)
-        error = drawn.std(0, ddof=1) / np.sqrt(len(drawn))
-        if len(drawn) >= maximum_probes or (error <= relative_tolerance * np.abs(mean)).all():
-            return TraceEstimate(mean, error, len(drawn))
+        seen = samples[: number + 1, active]
+        mean[active] = seen.mean(0)
+        error[active] = seen.std(0, ddof=1) / np.sqrt(number + 1)
+        # A diverged network never gets below it and must not hold up the others, nor end them.
+        wanting = ~(error[active] <= relative_tolerance * np.abs(mean[active])) & np.isfinite(mean[active])
+        if not wanting.any():
+            break
+        if not wanting.all():
+            active = active[wanting]
+            product = hessian_product(stack.select(active), inputs, labels)
+    return TraceEstimate(mean, error, drawn)
 
 
 def top_eigenvalue(
     stack: ModelStack,
     inputs: Tensor,
     labels: Tensor,
-    seed: int,
+    seeds: Sequence[int],
     iterations: int = 20,
     relative_tolerance: float = 1e-2,
 ) -> EigenEstimate:
     """Lanczos iteration with full re-orthogonalisation, for every network at once.
 
-    Stops when every network's residual is below ``relative_tolerance`` times its eigenvalue's modulus, or
+    A network's value is fixed when its residual is below ``relative_tolerance`` times the value's modulus, or
     after ``iterations``; the residual says how good the value is: some eigenvalue lies within it.
+
+    Parameters
+    ----------
+    seeds
+        One a network: its start vector.
     """
+    start = _draw([torch.Generator().manual_seed(seed) for seed in seeds], stack.parameters, rademacher=False)
+    flat = _flatten(start)
+    basis = (flat / flat.norm(dim=1, keepdim=True)).unsqueeze(1)  # [networks, vectors, parameters]
+    diagonal = torch.empty(stack.size, 0, dtype=torch.float64)
+    side = torch.empty(stack.size, 0, dtype=torch.float64)
+    values, residuals = np.full(stack.size, np.nan), np.full(stack.size, np.nan)
+    active = np.arange(stack.size)
     product = hessian_product(stack, inputs, labels)
-    generator = torch.Generator().manual_seed(seed)
-    vector = {name: torch.randn(t.shape, generator=generator, dtype=t.dtype) for name, t in stack.parameters.items()}
-    flat = _flatten(vector)
-    basis = [flat / flat.norm(dim=1, keepdim=True)]
-    diagonal: list[Tensor] = []
-    off_diagonal: list[Tensor] = []
     largest = min(iterations, flat.shape[1])
-    while True:
-        image = _flatten(product(_unflatten(basis[-1], stack.parameters)))
-        diagonal.append((image * basis[-1]).sum(1))
+    for number in range(largest):
+        image = _flatten(product(_unflatten(basis[:, -1], stack.parameters)))
+        diagonal = torch.cat([diagonal, (image * basis[:, -1]).sum(1, keepdim=True)], 1)
         for _ in range(2):  # twice is enough (Parlett): orthogonal to working precision
-            for earlier in basis:
-                image = image - (image * earlier).sum(1, keepdim=True) * earlier
+            image = image - ((basis @ image.unsqueeze(2)).mT @ basis).squeeze(1)
         norm = image.norm(dim=1)
-        eigenvalue, residual = _ritz(torch.stack(diagonal, 1), off_diagonal, norm)
-        converged = bool((residual <= relative_tolerance * eigenvalue.abs() + 1e-12).all())
-        if converged or len(diagonal) >= largest:
-            return EigenEstimate(eigenvalue.numpy(), residual.numpy())
-        off_diagonal.append(norm)
-        basis.append(image / norm.clamp_min(1e-30).unsqueeze(1))
+        eigenvalue, residual = _ritz(diagonal, side, norm)
+        values[active], residuals[active] = eigenvalue.numpy(), residual.numpy()
+        wanting = residual > relative_tolerance * eigenvalue.abs() + 1e-12
+        if not wanting.any() or number + 1 == largest:
+            break
+        side = torch.cat([side, norm.unsqueeze(1)], 1)
+        basis = torch.cat([basis, (image / norm.clamp_min(1e-30).unsqueeze(1)).unsqueeze(1)], 1)
+        if not wanting.all():
+            active, basis, diagonal, side = active[wanting.numpy()], basis[wanting], diagonal[wanting], side[wanting]
+            product = hessian_product(stack.select(active), inputs, labels)
+    return EigenEstimate(values, residuals)
 
 
-def _ritz(diagonal: Tensor, off_diagonal: list[Tensor], next_norm: Tensor) -> tuple[Tensor, Tensor]:
+def _ritz(diagonal: Tensor, side: Tensor, next_norm: Tensor) -> tuple[Tensor, Tensor]:
     """Ritz value of largest modulus and its residual (last component of its vector times the next norm)."""
     tridiagonal = torch.diag_embed(diagonal)
-    if off_diagonal:
-        side = torch.stack(off_diagonal, 1)
+    if side.shape[1]:
         tridiagonal = tridiagonal + torch.diag_embed(side, 1) + torch.diag_embed(side, -1)
-    values, vectors = torch.linalg.eigh(tridiagonal)
+    broken = ~torch.isfinite(tridiagonal).flatten(1).all(1)  # a diverged network has no spectrum
+    values, vectors = torch.linalg.eigh(tridiagonal.masked_fill(broken[:, None, None], 0.0))
     pick = values.abs().argmax(1)
     rows = torch.arange(len(pick))
-    return values[rows, pick], (vectors[rows, -1, pick] * next_norm).abs()
+    residual = (vectors[rows, -1, pick] * next_norm).abs()
+    return values[rows, pick].masked_fill(broken, torch.nan), residual.masked_fill(broken, torch.nan)
 
 
-def _rademacher(like: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randint(0, 2, like.shape, generator=generator).to(like.dtype) * 2 - 1
+def _draw(generators: Sequence[torch.Generator], like: Tensors, rademacher: bool) -> Tensors:
+    """A random vector a network, from its own generator: signs, or standard normal numbers."""
+    drawn: dict[str, list[Tensor]] = {name: [] for name in like}
+    for generator in generators:
+        for name, tensor in like.items():
+            shape = tensor.shape[1:]
+            if rademacher:
+                drawn[name].append(torch.randint(0, 2, shape, generator=generator).to(tensor.dtype) * 2 - 1)
+            else:
+                drawn[name].append(torch.randn(shape, generator=generator, dtype=tensor.dtype))
+    return {name: torch.stack(vectors) for name, vectors in drawn.items()}
 
 
 def _inner(first: Tensors, second: Tensors) -> Tensor:
@@ -146,4 +181,4 @@ def _flatten(tensors: Tensors) -> Tensor:
 
 def _unflatten(flat: Tensor, like: Tensors) -> Tensors:
     pieces = torch.split(flat, [tensor[0].numel() for tensor in like.values()], dim=1)
-    return {n: piece.reshape(t.shape).to(t.dtype) for (n, t), piece in zip(like.items(), pieces, strict=True)}
+    return {n: piece.reshape(-1, *t.shape[1:]).to(t.dtype) for (n, t), piece in zip(like.items(), pieces, strict=True)}

@@ -206,16 +206,21 @@ def _measure_pairs(
 def _measure_hessian(recipe: Recipe, load: int, stack: ModelStack, data: Data) -> dict[str, NDArray[np.float64]]:
     settings = recipe.hessian
     inputs, labels = data.train_inputs[data.hessian_subset], data.train_labels[data.hessian_subset]
+    runs = [(cell.cell_id, seed) for cell in column_cells(recipe, load) for seed in range(recipe.seeds)]
     trace = hessian_trace(
         stack,
         inputs,
         labels,
-        seed=seed_from(recipe.name, load, "trace"),
+        seeds=[seed_from(recipe.name, cell_id, seed, "hessian-trace") for cell_id, seed in runs],
         relative_tolerance=settings.relative_tolerance,
         maximum_probes=settings.maximum_probes,
     )
     top = top_eigenvalue(
-        stack, inputs, labels, seed=seed_from(recipe.name, load, "eigenvalue"), iterations=settings.lanczos_iterations
+        stack,
+        inputs,
+        labels,
+        seeds=[seed_from(recipe.name, cell_id, seed, "hessian-eigenvalue") for cell_id, seed in runs],
+        iterations=settings.lanczos_iterations,
     )
     return {
         "hessian_trace": trace.trace,
