@@ -14,7 +14,7 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import kendalltau
+from hyperparameters import as_columns, as_probabilities, headline
 from sklearn.model_selection import GroupKFold
 from sklearn.neighbors import KNeighborsRegressor
 
@@ -62,26 +62,6 @@ def describe_shapes(models: Models) -> pd.DataFrame:
         for position in stack.positions:
             rows[position] = described
     return pd.DataFrame(rows)
-
-
-def as_columns(target: npt.NDArray[Any], context: Context) -> Array:
-    """``[n, 1]`` values; or ``[n, classes]`` indicators that weigh every phase alike.
-
-    Indicators are divided by the phase's frequency: the headline, balanced accuracy, counts a rare phase as
-    much as a common one.
-    """
-    if not context.classes:
-        return np.asarray(target, dtype=np.float64)[:, None]
-    indicators = (np.asarray(target)[:, None] == np.array(context.classes, dtype=object)).astype(np.float64)
-    return np.asarray(indicators / np.maximum(indicators.mean(axis=0), 1 / len(indicators)))
-
-
-def as_probabilities(scores: Array) -> Array:
-    """Rows that sum to 1; one column stands for a value and is left alone."""
-    if scores.shape[1] == 1:
-        return scores
-    positive = np.maximum(scores, 1e-6)
-    return np.asarray(positive / positive.sum(axis=1, keepdims=True))
 
 
 def nearest(count: int) -> Candidate:
@@ -132,11 +112,3 @@ def inner_score(candidate: Candidate, features: Array, labels: Array, context: C
             ]
         )
     )
-
-
-def headline(labels: Array, prediction: Array) -> float:
-    """Balanced accuracy over the phases that occur, or Kendall's τ (0 for a constant prediction)."""
-    if labels.shape[1] == 1:
-        return float(np.nan_to_num(kendalltau(labels[:, 0], prediction[:, 0]).statistic))
-    truth, guess = labels.argmax(axis=1), prediction.argmax(axis=1)
-    return float(np.mean([np.mean(guess[truth == phase] == phase) for phase in np.unique(truth)]))

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import multiprocessing
 import platform
+import signal
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +21,7 @@ import pandas as pd
 import torch
 
 from wslbench.datasets import load_dataset
-from wslbench.errors import RecipeError, SplitError
+from wslbench.errors import RecipeError, SplitError, ZooError
 from wslbench.population.annotation import Annotation, annotate
 from wslbench.population.column import column_cells, curve_steps, load_data, measure_column, train_column
 from wslbench.population.recipe import Recipe
@@ -155,7 +157,8 @@ def _grow_columns(recipe: Recipe, destination: Path, jobs: int, report: Report) 
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager:
         queue = manager.Queue()
-        executor = ProcessPoolExecutor(max_workers=jobs, mp_context=context)
+        # An interrupt is for the parent to answer; workers would print a traceback each.
+        executor = ProcessPoolExecutor(jobs, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
         try:
             pending: set[Future[None]] = {
                 executor.submit(_grow_column, _Job(recipe, load, destination), queue) for load in open_loads
@@ -167,12 +170,22 @@ def _grow_columns(recipe: Recipe, destination: Path, jobs: int, report: Report) 
                 while not queue.empty():
                     finished += queue.get()
                 report(min(1.0, finished / total))
-        except BaseException:
+        except BaseException as error:
             for process in multiprocessing.active_children():
                 process.terminate()
             executor.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, BrokenProcessPool | OSError):
+                raise _stopped(error, destination) from error
             raise
         executor.shutdown()
+
+
+def _stopped(error: Exception, destination: Path) -> ZooError:
+    reason = "a worker was killed (out of memory?)" if isinstance(error, BrokenProcessPool) else str(error)
+    return ZooError(
+        f"growing {destination.name!r} stopped: {reason}. What is finished is kept in {destination}.partial; "
+        "mend the cause and give the same command again, perhaps with fewer --jobs"
+    )
 
 
 def _grow_column(job: _Job, queue: Any) -> None:

@@ -1,0 +1,74 @@
+"""The committed results: complete, current, recomputable from their predictions, and sane."""
+
+import pytest
+
+import wslbench
+from wslbench.bundled import bundled_path
+from wslbench.evaluation.floors import LEGAL_FLOORS
+from wslbench.evaluation.method_file import read_method_file
+from wslbench.evaluation.result_files import read_record
+from wslbench.leaderboard import read_results
+from wslbench.tasks import load_tasks
+
+BASELINES = ("chance", "architecture_only", "decoded_hyperparameters", "hyperparameters", "weight_statistics")
+BOOK = load_tasks()
+DEFAULT = [task.id for task in BOOK.select(suite="default")]
+
+
+def record(method, task):
+    return read_record(bundled_path("results") / method / f"{task}.json")
+
+
+def test_every_result_stands():
+    """Nothing stale, broken or doctored: every metric follows from the predictions and the zoo's own targets."""
+    found = read_results([bundled_path("results")], BOOK, BOOK.tasks.values(), wslbench.load_zoo)
+    assert found.problems == []
+    for entries in found.tasks:
+        assert {entry.record.method.name for entry in entries.entries} >= set(BASELINES)
+
+
+@pytest.mark.parametrize("method", BASELINES)
+def test_results_are_of_the_file_that_ships(method):
+    source = read_method_file(bundled_path("baselines") / f"{method}.py").hash
+    for task in DEFAULT:
+        result = record(method, task)
+        assert result.status == "ok"
+        assert result.method.source_hash == source
+        assert result.seeds == [0, 1, 2]
+        assert result.coverage == 1.0
+        assert result.tier == "process"
+
+
+@pytest.mark.parametrize("task", DEFAULT)
+def test_chance_scores_as_chance(task):
+    metrics = record("chance", task).metrics
+    if "balanced_accuracy" in metrics:
+        scored = [
+            phase for phase, values in record("chance", task).per_phase.items() if values["recall"].value is not None
+        ]
+        assert metrics["balanced_accuracy"].value == pytest.approx(1 / len(scored), abs=0.05)
+    else:
+        assert metrics["kendall_tau"].value == 0
+        assert metrics["r2"].value == pytest.approx(0, abs=1e-9)
+
+
+def test_only_the_oracle_is_told_what_it_predicts_from():
+    assert {method: record(method, DEFAULT[0]).method.privilege for method in BASELINES} == {
+        "chance": "none",
+        "architecture_only": "none",
+        "decoded_hyperparameters": "train_hyperparameters",
+        "hyperparameters": "hyperparameters",
+        "weight_statistics": "none",
+    }
+    assert "hyperparameters" not in LEGAL_FLOORS
+
+
+@pytest.mark.parametrize("task", DEFAULT)
+def test_lift_is_reported_with_its_interval_over_the_best_legal_floor(task):
+    result = record("weight_statistics", task)
+    headline = result.task.headline
+    floors = {name: result.floors[name][headline].value for name in LEGAL_FLOORS}
+    assert result.lift is not None
+    assert result.lift.over == max(floors, key=floors.get)
+    assert result.lift.value == pytest.approx(result.metrics[headline].value - max(floors.values()))
+    assert result.lift.low <= result.lift.value <= result.lift.high
