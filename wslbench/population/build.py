@@ -90,12 +90,17 @@ def fingerprint(recipe: Recipe) -> dict[str, Any]:
 def card_of(recipe: Recipe, annotation: Annotation) -> ZooCard:
     """The zoo's card: recipe, frozen phase rule, versions."""
     data = load_dataset(recipe.data_set)
+    noise = f"{recipe.label_noise:.1%} of the train labels are wrong, the same for all runs; test labels are clean"
     return ZooCard(
         name=recipe.name,
         content_version=str(TRAINER_VERSION),
         **recipe.card.model_dump(),
         data_set=DataSetCard(
-            name=data.name, train_size=len(data.train_labels), test_size=len(data.test_labels), classes=data.classes
+            name=data.name,
+            train_size=len(data.train_labels),
+            test_size=len(data.test_labels),
+            classes=data.classes,
+            description=noise if recipe.label_noise else "",
         ),
         architectures={recipe.architecture_name(load): recipe.architecture_of(load) for load in recipe.load.values},
         load=Axis(**recipe.load.model_dump()),
