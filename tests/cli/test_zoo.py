@@ -24,8 +24,16 @@ def test_info_shows_grid_phases_and_versions(built_tiny_zoo: Path) -> None:
     assert "IV-A: 2 cells" in result.output
     assert load_zoo(built_tiny_zoo).versions["weights"] in result.output
     rows = [line.split() for line in result.output.splitlines()]
-    assert ["2", "I", "II", "III", "IV-A", "IV-B"] in rows
-    assert ["3", "II", "III", "IV-A", "IV-B", "I"] in rows
+    heading = rows.index(["2", "3"])
+    assert [row[1:] for row in rows[heading + 1 : heading + 6]] == [
+        ["IV-B", "I"],
+        ["IV-A", "IV-B"],
+        ["III", "IV-A"],
+        ["II", "III"],
+        ["I", "II"],
+    ]
+    hot_to_cold = [float(row[0]) for row in rows[heading + 1 : heading + 6]]
+    assert hot_to_cold == sorted(load_zoo(built_tiny_zoo).card.temperature.values, reverse=True)
 
 
 def test_list_names_every_embedded_zoo() -> None:

@@ -76,7 +76,7 @@ def test_the_terminal_table_shows_value_interval_lift_cost_and_marks(results: Pa
     assert "process" in line
     assert "5.0" in line
     assert any("slow" in line and "failed: timeout" in line for line in text.splitlines())
-    assert any("hyperparameters" in line and "sees load and temperature" in line for line in text.splitlines())
+    assert any("hyperparameters" in line and "told the grid" in line for line in text.splitlines())
     assert "Kendall τ ↑" in text
     assert "MAE ↓" in text
 
@@ -114,9 +114,18 @@ def test_markdown_has_the_same_rows_and_names_what_is_not_shown(results: Path, b
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (0.0, "0.000"), (0.81249, "0.812"), (0.00123, "1.23e-03"), (-1e200, "-1.00e+200"), (12.5, "12.500")],
+    [
+        (None, "–"),
+        (0.0, "0.000"),
+        (0.81249, "0.812"),
+        (0.00123, "0.001"),
+        (-0.0002, "0.000"),
+        (1234.5, "1.23e+03"),
+        (-1e200, "-1.00e+200"),
+        (12.5, "12.500"),
+    ],
 )
-def test_numbers_keep_three_digits(value, text) -> None:
+def test_numbers_line_up_with_three_decimals(value, text) -> None:
     assert number(value) == text
 
 

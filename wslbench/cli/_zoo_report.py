@@ -39,19 +39,28 @@ def facts(zoo: Zoo) -> Iterator[tuple[str, str]]:
 
 
 def phase_grid(zoo: Zoo) -> Table | None:
-    """The phase diagram as text, a row a load and a column a temperature; None where there is no phase."""
+    """The phase diagram as text: temperature upwards, load to the right; None where there is no phase.
+
+    An unfinished cell carries a star.
+    """
     from rich.table import Table
 
     cells = zoo.cells
     if "phase" not in cells.columns or cells["phase"].isna().all():
         return None
     load, temperature = zoo.card.load, zoo.card.temperature
-    grid = Table(box=None, pad_edge=False)
-    grid.add_column("", justify="right")
-    for value in temperature.values:
-        grid.add_column(f"{value:g}", justify="center", no_wrap=True)
-    phases = dict(zip(zip(cells[load.column], cells[temperature.column], strict=True), cells["phase"], strict=True))
-    for row in load.values:
-        found = [phases.get((row, column)) for column in temperature.values]
-        grid.add_row(f"{row:g}", *(phase if isinstance(phase, str) else "–" for phase in found))
+    unfinished = cells["unfinished"] if "unfinished" in cells.columns else [False] * len(cells)
+    shown = {
+        (row, column): f"{phase}{'*' if star else ''}"
+        for row, column, phase, star in zip(
+            cells[temperature.column], cells[load.column], cells["phase"], unfinished, strict=True
+        )
+        if isinstance(phase, str)
+    }
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("", justify="right", no_wrap=True)
+    for value in load.values:
+        grid.add_column(f"{value:g}", no_wrap=True)
+    for row in reversed(temperature.values):
+        grid.add_row(f"{row:g}", *(shown.get((row, column), "–") for column in load.values))
     return grid

@@ -29,14 +29,14 @@ def list_zoos() -> None:
     from wslbench.zoo import embedded_zoos, load_zoo
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("zoo", "checkpoints", "MB", "splits", "description"):
+    for heading in ("zoo", "checkpoints", "MB", "description"):
         table.add_column(heading, justify="right" if heading in ("checkpoints", "MB") else "left")
     for name in embedded_zoos():
         zoo = load_zoo(name)
         shards = zoo.manifest.weights.shards.values()
         size = sum(shard.bytes for shard in shards) / 1e6
         count = sum(shard.models for shard in shards)
-        table.add_row(name, f"{count:,}", f"{size:.1f}", ", ".join(zoo.protocols), Text(zoo.card.description))
+        table.add_row(name, f"{count:,}", f"{size:.1f}", Text(zoo.card.description))
     Console().print(table)
 
 
@@ -61,7 +61,7 @@ def info(name: NameOrPath) -> None:
     grid = phase_grid(zoo)
     if grid is not None:
         load, temperature = zoo.card.load.label, zoo.card.temperature.label
-        console.print(f"\nphase by {load} (rows) and {temperature} (columns)", markup=False, highlight=False)
+        console.print(f"\nphase by {temperature} (upwards) and {load} (*: unfinished)", markup=False, highlight=False)
         console.print(grid)
 
 

@@ -48,10 +48,11 @@ def columns(kind: TaskKind, headline: str) -> list[Column]:
 
 
 def number(value: float | None) -> str:
-    """Three decimals, or three significant digits where three decimals would say too little or too much."""
+    """Three decimals, so that a column lines up; three significant digits from 1,000 on."""
     if value is None:
         return NOTHING
-    return f"{value:.3f}" if value == 0 or 0.01 <= abs(value) < 1000 else f"{value:.2e}"
+    shown = f"{value:.3f}" if abs(value) < 1000 else f"{value:.2e}"
+    return "0.000" if shown == "-0.000" else shown
 
 
 def with_interval(estimate: Estimate | Lift | None) -> str:
@@ -96,9 +97,9 @@ def _note(row: Row) -> str:
         if record.status != "ok":
             notes.append(f"failed: {record.status}")
         if record.method.privilege == "hyperparameters":
-            notes.append("sees load and temperature")
+            notes.append("told the grid")
         elif record.method.privilege == "train_hyperparameters":
-            notes.append("sees train load and temperature")
+            notes.append("told the train grid")
         if record.coverage < 1:
             notes.append(f"covers {100 * record.coverage:.0f} %")
     return ", ".join(notes)
