@@ -13,9 +13,9 @@ LEGEND = """\
 Intervals are 95 % bootstrap intervals over the held-out units, the same resamples for every method. *Lift* is the
 headline less that of the best legal floor, paired; a method is better where its whole interval lies above 0. Methods
 of one rank cannot be told apart. A *floor* is what needs no look at the weights' values, or only what decodes the
-hyper-parameters from them; the *oracle* is told the grid, load and temperature, which methods must not see; a *ceiling* says
-what could be reached. Failed results hold chance predictions and stand last. Tier `process` stops accidents, not
-attackers: it is an honour system.
+hyper-parameters from them; the *oracle* is told the grid, load and temperature, which methods must not see; a
+*ceiling* says what could be reached. Failed results hold chance predictions and stand last. Tier `process` stops
+accidents, not attackers: it is an honour system.
 """
 
 
