@@ -9,6 +9,7 @@ import numpy as np
 
 from wslbench.errors import LandscapeError
 from wslbench.landscape.phases import PHASES
+from wslbench.zoo.atomic import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,8 @@ def draw_phase_diagram(zoo: Zoo, path: Path) -> None:
         raise LandscapeError(
             f"zoo {zoo.name!r} has no phases to draw: `wslbench zoo info {zoo.name}` shows what it has"
         )
-    with mpl.rc_context({"font.size": 9, "axes.titlesize": 10}):
+    # Text stays text in an SVG: it can be searched and read aloud.
+    with mpl.rc_context({"font.size": 9, "axes.titlesize": 10, "svg.fonttype": "none"}):
         figure = Figure(figsize=(11, 8.6), layout="constrained")
         (phases, loss), (connectivity, cka) = figure.subplots(2, 2)
         _draw_phases(phases, zoo, cells)
@@ -48,7 +50,8 @@ def draw_phase_diagram(zoo: Zoo, path: Path) -> None:
         _draw_map(connectivity, zoo, cells, cells["mode_connectivity"], "mode connectivity (pp)", "{:.0f}", centre=0.0)
         _draw_map(cka, zoo, cells, cells["cka"], "CKA", "{:.2f}")
         figure.suptitle(f"{zoo.name}: {len(cells)} cells")
-        figure.savefig(path, dpi=130)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=130, format=path.suffix.removeprefix("."))
 
 
 def _grid(zoo: Zoo, cells: pd.DataFrame, values: pd.Series) -> pd.DataFrame:

@@ -33,6 +33,11 @@ def load_zoo(name_or_path: str | os.PathLike[str]) -> Zoo:
     """
     path = _find(name_or_path)
     if not path.is_dir():
+        if os.fspath(name_or_path).startswith("hf://"):
+            raise ZooNotFoundError(
+                f"{os.fspath(name_or_path)!r}: this version reads zoos from disk alone. Download the dataset repository "
+                "(`hf download --repo-type dataset OWNER/NAME --local-dir FOLDER`) and give its folder"
+            )
         known = ", ".join(embedded_zoos()) or "none"
         raise ZooNotFoundError(
             f"there is no zoo {os.fspath(name_or_path)!r}: neither an embedded zoo ({known}) nor a folder"
