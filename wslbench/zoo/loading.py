@@ -35,7 +35,7 @@ def load_zoo(name_or_path: str | os.PathLike[str]) -> Zoo:
     if not path.is_dir():
         if os.fspath(name_or_path).startswith("hf://"):
             raise ZooNotFoundError(
-                f"{os.fspath(name_or_path)!r}: this version reads zoos from disk alone. Download the dataset repository "
+                f"{os.fspath(name_or_path)!r}: this version reads zoos from disk. Download the dataset repository "
                 "(`hf download --repo-type dataset OWNER/NAME --local-dir FOLDER`) and give its folder"
             )
         known = ", ".join(embedded_zoos()) or "none"
