@@ -96,3 +96,12 @@ def test_one_value_is_too_little_to_extrapolate() -> None:
     cells, runs = grid(1, 4, 1)
     with pytest.raises(SplitError, match="1 folds"):
         make_split(cells, runs, "new-load", 0, **AXES)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_no_cells_make_no_split(protocol: str) -> None:
+    nothing = pd.DataFrame({"cell_id": [], "phase": [], "load": [], "temperature": []})
+    with pytest.raises(SplitError, match="no cell"):
+        make_split(
+            nothing, pd.DataFrame({"run_id": [], "cell_id": []}), protocol, 0, load="load", temperature="temperature"
+        )

@@ -46,6 +46,8 @@ def make_split(
         If the protocol is unknown, a cell has no phase to be stratified by, or there is too little to split.
     """
     cells = cells.drop_duplicates("cell_id").set_index("cell_id").sort_index()
+    if cells.empty:
+        raise SplitError(f"there is no cell to make the split {protocol!r} of")
     if protocol == "phase-stratified":
         fold_of, unit = _deal(cells["phase"], folds, seed), "cell"
         unit_of = pd.Series(cells.index, index=cells.index)
