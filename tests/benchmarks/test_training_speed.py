@@ -47,7 +47,7 @@ def test_hessian_trace(against, data):
     probes = 8
 
     def stacked():
-        hessian_trace(stack, inputs, labels, seed=0, maximum_probes=probes)
+        hessian_trace(stack, inputs, labels, seeds=range(SIZE), maximum_probes=probes)
 
     def one_by_one():
         for row in range(SIZE):
