@@ -108,3 +108,22 @@ def test_without_cutoffs_a_small_grid_gets_no_phases_and_says_so(tmp_path):
     assert zoo.card.phase_rule is None
     assert zoo.table["phase"].isna().all()
     assert any("no phases" in note for note in notes)
+
+
+def test_an_interrupt_ends_in_one_sentence_and_leaves_no_process(tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    # Long enough to be interrupted on any machine.
+    recipe.write_text(yaml.safe_dump(TINY | {"curve": TINY["curve"] | {"epochs": 5000}}))
+    command = [sys.executable, "-m", "wslbench", "zoo", "build", str(recipe), "--out", str(tmp_path / "tiny")]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    trained = tmp_path / "tiny.partial" / ".columns"
+    deadline = time.monotonic() + 120
+    while not trained.is_dir() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the parent and to every worker
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "goes on from there" in " ".join(said.split())
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)

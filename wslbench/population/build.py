@@ -7,10 +7,12 @@ number of processes changes nothing.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import platform
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
@@ -176,13 +178,26 @@ def _grow_columns(recipe: Recipe, destination: Path, jobs: int, report: Report) 
                     finished += queue.get()
                 report(min(1.0, finished / total))
         except BaseException as error:
-            for process in multiprocessing.active_children():
-                process.terminate()
-            executor.shutdown(wait=False, cancel_futures=True)
+            with _deaf_to_interrupts():  # an impatient second one must not leave workers behind
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                executor.shutdown(wait=True, cancel_futures=True)
             if isinstance(error, BrokenProcessPool | OSError):
                 raise _stopped(error, destination) from error
             raise
         executor.shutdown()
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # others cannot set handlers, nor get interrupts
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _stopped(error: Exception, destination: Path) -> ZooError:
