@@ -73,6 +73,7 @@ def test_stored_phases_follow_from_stored_order_parameters(zoo):
     assert fitted.train_loss == pytest.approx(stored.train_loss)
     assert fitted.cka == pytest.approx(stored.cka)
     assert list(assign_phases(cells, stored)["phase"]) == list(cells["phase"])
+    assert list(assign_phases(cells, zoo.card.phase_rule["cutoffs"])["phase"]) == list(cells["phase"])
 
 
 def test_grown_from_the_recipe_that_ships():

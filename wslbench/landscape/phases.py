@@ -10,6 +10,7 @@ After the taxonomy of Yang et al. 2021 (arXiv 2107.11228), whose diagrams were d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,7 +91,9 @@ def fit_cutoffs(cells: pd.DataFrame) -> PhaseCutoffs:
     )
 
 
-def assign_phases(cells: pd.DataFrame, cutoffs: PhaseCutoffs | None = None) -> pd.DataFrame:
+def assign_phases(
+    cells: pd.DataFrame, cutoffs: PhaseCutoffs | Mapping[str, float | None] | None = None
+) -> pd.DataFrame:
     """Give every cell its phase.
 
     Parameters
@@ -99,7 +102,8 @@ def assign_phases(cells: pd.DataFrame, cutoffs: PhaseCutoffs | None = None) -> p
         A row a cell, with ``train_loss`` (nats), ``mode_connectivity`` (percentage points of train error)
         and ``cka``. Other columns are kept.
     cutoffs
-        Those of another zoo; fitted on ``cells`` if not given.
+        Those of another zoo, also as its card has them (``zoo.card.phase_rule["cutoffs"]``); fitted on ``cells``
+        if not given.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def assign_phases(cells: pd.DataFrame, cutoffs: PhaseCutoffs | None = None) -> p
         As :func:`fit_cutoffs`.
     """
     complete = _complete(cells)
-    frozen = cutoffs or fit_cutoffs(cells)
+    frozen = fit_cutoffs(cells) if cutoffs is None else PhaseCutoffs.model_validate(cutoffs)
     loss, connectivity, cka = (cells[name].to_numpy(dtype=np.float64) for name in ORDER_PARAMETERS)
     labels = np.asarray(PHASES, dtype=object)[_phase_index(loss, connectivity, cka, frozen.train_loss, frozen.cka)]
     labels[~complete] = None
