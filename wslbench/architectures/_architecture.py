@@ -12,9 +12,15 @@ from wslbench.errors import ArchitectureError
 if TYPE_CHECKING:
     from torch import nn
 
-# builder name -> "module:class". Imported on first use, because torch takes seconds.
+# builder name -> "module:what to call". Imported on first use, because torch takes seconds.
 BUILDERS: dict[str, str] = {
     "cnn": "wslbench.architectures.cnn:CNN",
+    "cnn_modelzoo": "wslbench.architectures.cnn_modelzoo:ModelZooCNN",
+    "gpt": "wslbench.architectures.gpt:GPT",
+    "mlp": "wslbench.architectures.mlp:MLP",
+    "resnet18": "wslbench.architectures.resnet:resnet18",
+    "resnet50": "wslbench.architectures.resnet:resnet50",
+    "vit": "wslbench.architectures.vit:ViT",
 }
 
 
@@ -45,10 +51,23 @@ class Architecture(BaseModel):
         if self.builder not in BUILDERS:
             known = ", ".join(sorted(BUILDERS))
             raise ArchitectureError(f"unknown architecture {self.builder!r}: this wslbench builds {known}")
-        module_name, class_name = BUILDERS[self.builder].split(":")
-        builder = getattr(importlib.import_module(module_name), class_name)
+        module_name, builder_name = BUILDERS[self.builder].split(":")
+        builder = getattr(importlib.import_module(module_name), builder_name)
         try:
             network: nn.Module = builder(**self.arguments)
         except (TypeError, ValueError) as error:
             raise ArchitectureError(f"architecture {self.builder!r} cannot be built: {error}") from error
         return network
+
+    def parameters(self) -> int:
+        """Number of trainable parameters, counted on a network without storage: no size is too large.
+
+        Raises
+        ------
+        ArchitectureError
+            If the builder is unknown or does not take these arguments.
+        """
+        import torch
+
+        with torch.device("meta"):
+            return sum(parameter.numel() for parameter in self.module().parameters())

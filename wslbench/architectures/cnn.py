@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from wslbench.architectures._checks import positive
+
 
 class CNN(nn.Module):
     """conv3×3(c→w)–BN–ReLU, conv3×3/2(w→2w)–BN–ReLU, conv3×3/2(2w→2w)–BN–ReLU, flatten, linear.
@@ -25,8 +27,7 @@ class CNN(nn.Module):
 
     def __init__(self, width: int, in_channels: int = 1, image_size: int = 8, classes: int = 10) -> None:
         super().__init__()
-        if min(width, in_channels, image_size, classes) < 1:
-            raise ValueError("width, in_channels, image_size and classes must be at least 1")
+        positive(width=width, in_channels=in_channels, image_size=image_size, classes=classes)
         self.conv1 = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False)
