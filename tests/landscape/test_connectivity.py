@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.training.problems import classification, settings
 from wslbench.architectures import Architecture
 from wslbench.landscape.connectivity import bezier, fit_curves, mode_connectivity
 from wslbench.training import ModelStack, Optimisation, performance, reestimate_batch_norm, train_stack
@@ -36,14 +37,14 @@ def trained():
     architecture = Architecture(builder="cnn", arguments={"width": 4, "image_size": 4, "classes": 3})
     stack = ModelStack.initialise(architecture, [1, 2])
     optimisation = Optimisation(epochs=15, batch_size=12)
-    result = train_stack(stack, inputs, labels, optimisation, [0.05, 0.05], [1, 2], [15])
+    result = train_stack(stack, classification(inputs, labels), optimisation, settings([0.05, 0.05], [1, 2]), [15])
     return reestimate_batch_norm(result.checkpoints[15], inputs), inputs, labels
 
 
 def test_ends_of_the_curve_are_the_networks_themselves(trained):
     stack, inputs, labels = trained
     curve = Optimisation(epochs=3, batch_size=30, learning_rate=0.05, schedule="cosine")
-    fit = fit_curves(stack.select([0]), stack.select([1]), inputs, labels, curve, seeds=[0])
+    fit = fit_curves(stack.select([0]), stack.select([1]), classification(inputs, labels), curve, seeds=[0])
     ends = 100 * (1 - performance(stack, inputs, labels).accuracy.numpy())
     assert fit.train_error[0, [0, -1]] == pytest.approx(ends)
 
@@ -51,13 +52,15 @@ def test_ends_of_the_curve_are_the_networks_themselves(trained):
 def test_a_network_is_connected_with_itself(trained):
     stack, inputs, labels = trained
     curve = Optimisation(epochs=3, batch_size=30, learning_rate=0.01, schedule="cosine")
-    fit = fit_curves(stack.select([0]), stack.select([0]), inputs, labels, curve, seeds=[0])
+    fit = fit_curves(stack.select([0]), stack.select([0]), classification(inputs, labels), curve, seeds=[0])
     assert abs(fit.mode_connectivity[0]) < 2.0
 
 
 def test_pairs_do_not_see_each_other(trained):
     stack, inputs, labels = trained
     curve = Optimisation(epochs=2, batch_size=30, learning_rate=0.05, schedule="cosine")
-    together = fit_curves(stack.select([0, 1]), stack.select([1, 1]), inputs, labels, curve, seeds=[7, 8])
-    alone = fit_curves(stack.select([0]), stack.select([1]), inputs, labels, curve, seeds=[7])
+    together = fit_curves(
+        stack.select([0, 1]), stack.select([1, 1]), classification(inputs, labels), curve, seeds=[7, 8]
+    )
+    alone = fit_curves(stack.select([0]), stack.select([1]), classification(inputs, labels), curve, seeds=[7])
     assert together.train_loss[0] == pytest.approx(alone.train_loss[0], rel=1e-3)

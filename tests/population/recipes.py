@@ -15,6 +15,7 @@ TINY = {
     "early_epoch": 1,
     "measured_epoch": 2,
     "curve": {"epochs": 1, "batch_size": 400, "learning_rate": 0.05, "schedule": "cosine"},
+    "stacking": "stacked",
     "hessian": {"subset_size": 32, "maximum_probes": 8, "lanczos_iterations": 3},
     "cutoffs": {"train_loss": 1.5, "cka": 0.6},
 }

@@ -1,4 +1,4 @@
-"""A column: label noise, independence of cells, and what is measured when."""
+"""A block: label noise, independence of cells, and what is measured when."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,10 @@ import torch
 
 from tests.population.recipes import tiny_recipe
 from wslbench.datasets import load_dataset
-from wslbench.population.column import load_data, measure_column, train_column, with_label_noise
+from wslbench.population.block import train_block
+from wslbench.population.blocks import blocks_of
+from wslbench.population.measurement import measure_block
+from wslbench.population.objective import make_objective, recipe_dataset, with_label_noise
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +19,8 @@ def recipe():
 
 @pytest.fixture(scope="module")
 def trained(recipe):
-    return train_column(recipe, 1, load_data(recipe))
+    block = next(blocks_of(recipe))
+    return train_block(recipe, block, make_objective(recipe, block.runs(recipe)))
 
 
 def test_label_noise_is_exact_fixed_and_never_the_true_class():
@@ -29,14 +33,15 @@ def test_label_noise_is_exact_fixed_and_never_the_true_class():
 
 
 def test_test_labels_stay_clean(recipe):
-    data = load_data(recipe)
-    assert (data.test_labels.numpy() == load_dataset("digits").test_labels).all()
-    assert (data.train_labels.numpy() != load_dataset("digits").train_labels).sum() == 120
+    data = recipe_dataset(recipe)
+    assert (data.test_labels == load_dataset("digits").test_labels).all()
+    assert (data.train_labels != load_dataset("digits").train_labels).sum() == 120
 
 
-def test_a_cell_does_not_depend_on_the_rest_of_its_column(recipe, trained):
+def test_a_cell_does_not_depend_on_the_rest_of_its_block(recipe, trained):
     alone = tiny_recipe(temperature={"label": "learning rate", "values": [0.05]})
-    by_itself = train_column(alone, 1, load_data(alone))
+    block = next(blocks_of(alone))
+    by_itself = train_block(alone, block, make_objective(alone, block.runs(alone)))
     for name, tensor in by_itself.checkpoints[2].parameters.items():
         assert torch.allclose(tensor, trained.checkpoints[2].parameters[name][3:6], atol=1e-4), name
 
@@ -49,7 +54,8 @@ def test_seeds_of_different_cells_share_nothing(trained):
 
 
 def test_measured_tables(recipe, trained):
-    measured = measure_column(recipe, 1, trained, load_data(recipe))
+    block = next(blocks_of(recipe))
+    measured = measure_block(recipe, block, trained, make_objective(recipe, block.runs(recipe)))
     runs, pairs = measured.runs, measured.pairs
     assert len(runs) == 3 * 3 * 3  # temperatures, seeds, epochs 1, 2 and 4
     at_two = runs[runs["epoch"] == 2]

@@ -46,14 +46,15 @@ def test_cells_have_errors_and_no_early_order_parameters(grown):
 def test_stored_weights_are_what_was_measured(grown):
     import torch
 
-    from wslbench.population.column import load_data
+    from wslbench.population.objective import recipe_dataset
 
     zoo = grown[0].zoo
-    data = load_data(tiny_recipe())
+    data = recipe_dataset(tiny_recipe())
+    images, labels = torch.from_numpy(data.test_inputs), torch.from_numpy(data.test_labels)
     rows = zoo.table[zoo.table["measured"]].iloc[:4]
     for model, (_, row) in zip(zoo.models(rows.index), rows.iterrows(), strict=True):
         with torch.no_grad():
-            loss = torch.nn.functional.cross_entropy(model.module()(data.test_inputs), data.test_labels)
+            loss = torch.nn.functional.cross_entropy(model.module()(images), labels)
         assert loss.item() == pytest.approx(row["test_loss"], rel=1e-4)
 
 
@@ -90,7 +91,7 @@ def test_killed_half_way_it_goes_on_where_it_was(grown, tmp_path):
     staged = {path.name: path.stat().st_mtime_ns for path in partial.glob("width=*")}
     assert staged
     assert len(staged) < 6
-    trained = {path.name: path.stat().st_mtime_ns for path in (partial / ".columns").glob("*.safetensors")}
+    trained = {path.name: path.stat().st_mtime_ns for path in (partial / ".blocks").glob("*.safetensors")}
     assert trained
     other = tiny_recipe(label_noise=0.2)
     with pytest.raises(ZooError, match="another recipe"):
@@ -118,7 +119,7 @@ def test_an_interrupt_ends_in_one_sentence_and_leaves_no_process(tmp_path):
     recipe.write_text(yaml.safe_dump(TINY | {"curve": TINY["curve"] | {"epochs": 5000}}))
     command = [sys.executable, "-m", "wslbench", "zoo", "build", str(recipe), "--out", str(tmp_path / "tiny")]
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
-    trained = tmp_path / "tiny.partial" / ".columns"
+    trained = tmp_path / "tiny.partial" / ".blocks"
     deadline = time.monotonic() + 120
     while not trained.is_dir() and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -5,7 +5,7 @@ import yaml
 
 from tests.population.recipes import TINY, tiny_recipe
 from wslbench.errors import RecipeError
-from wslbench.population.recipe import load_recipe
+from wslbench.population.recipe_file import load_recipe
 
 
 def test_shipped_recipe_is_valid_and_large_enough():

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 import wslbench
-from wslbench.population.column import load_data, measure_column, train_column
-from wslbench.population.recipe import load_recipe
+from wslbench.population.block import train_block
+from wslbench.population.blocks import blocks_of
+from wslbench.population.measurement import measure_block
+from wslbench.population.objective import make_objective
+from wslbench.population.recipe_file import load_recipe
 
 # The chaos of training amplifies what another processor rounds otherwise; on one machine the bits agree.
 WEIGHTS = {"rtol": 1e-3, "atol": 1e-3}
@@ -17,15 +20,16 @@ def test_a_cell_grown_again(load, temperature):
     recipe = load_recipe("digits-cnn")
     cell = next(c for c in recipe.cells() if (c.load, c.temperature) == (load, temperature))
     alone = recipe.model_copy(update={"temperature": recipe.temperature.model_copy(update={"values": [temperature]})})
-    data = load_data(recipe)
-    trained = train_column(alone, load, data)
+    block = next(block for block in blocks_of(alone) if block.cells[0].load == load)
+    objective = make_objective(alone, block.runs(alone))
+    trained = train_block(alone, block, objective)
     zoo = wslbench.load_zoo("digits-cnn")
     rows = zoo.table[zoo.table["measured"] & (zoo.table["cell_id"] == cell.cell_id)].sort_values("seed")
     (stack,) = zoo.models(rows.index).by_architecture()
     for name, grown in trained.checkpoints[recipe.measured_epoch].arrays().items():
         np.testing.assert_allclose(grown[stack.positions], stack[name], **WEIGHTS, err_msg=name)
 
-    measured = measure_column(alone, load, trained, data)
+    measured = measure_block(alone, block, trained, objective)
     runs = measured.runs[measured.runs["epoch"] == recipe.measured_epoch]
     for column in ("train_loss", "test_loss", "hessian_trace", "hessian_top_eigenvalue"):
         np.testing.assert_allclose(runs[column].to_numpy(), rows[column].to_numpy(), rtol=1e-2, err_msg=column)

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from tests.training.problems import classification, settings
 from wslbench.architectures import Architecture
 from wslbench.errors import RecipeError
-from wslbench.training import Augmentation, ModelStack, Optimisation, train_stack
+from wslbench.training import Augmentation, ModelStack, Optimisation, PassSize, RunSettings, train_stack
 from wslbench.training.augmentation import AugmentedImages
 
 ARCHITECTURE = Architecture(builder="cnn", arguments={"width": 2})
@@ -40,7 +41,7 @@ def train_obviously(seed, rate, data, optimisation, augmentation):
             index = order[number * optimisation.batch_size :][: optimisation.batch_size]
             batch = images.batch(index[None], [generator])[0]
             for group in optimiser.param_groups:
-                group["lr"] = rate * optimisation.rate_factor(epoch * steps + number, steps)
+                group["lr"] = rate * optimisation.rate_factor(epoch * steps + number, steps, optimisation.epochs)
             optimiser.zero_grad()
             cross_entropy(network(batch), labels[torch.from_numpy(index)]).backward()
             optimiser.step()
@@ -52,7 +53,7 @@ def train_obviously(seed, rate, data, optimisation, augmentation):
 def test_equals_the_obvious_loop(data, schedule, augmentation):
     optimisation = Optimisation(epochs=2, batch_size=16, schedule=schedule, warmup_epochs=1)
     stack = ModelStack.initialise(ARCHITECTURE, SEEDS)
-    result = train_stack(stack, *data, optimisation, RATES, SEEDS, [2], augmentation)
+    result = train_stack(stack, classification(*data, augmentation), optimisation, settings(RATES, SEEDS), [2])
     for row, (seed, rate) in enumerate(zip(SEEDS, RATES, strict=True)):
         for name, expected in train_obviously(seed, rate, data, optimisation, augmentation).items():
             assert torch.allclose(result.checkpoints[2].parameters[name][row], expected, atol=2e-4), name
@@ -62,8 +63,10 @@ def test_the_longer_run_begins_as_the_shorter_one(data):
     short = Optimisation(epochs=2, batch_size=16, warmup_epochs=1)
     stack = ModelStack.initialise(ARCHITECTURE, SEEDS)
     before = copy.deepcopy(stack.parameters)
-    once = train_stack(stack, *data, short, RATES, SEEDS, [2])
-    twice = train_stack(stack, *data, short.model_copy(update={"epochs": 4}), RATES, SEEDS, [2, 4])
+    once = train_stack(stack, classification(*data), short, settings(RATES, SEEDS), [2])
+    twice = train_stack(
+        stack, classification(*data), short.model_copy(update={"epochs": 4}), settings(RATES, SEEDS), [2, 4]
+    )
     for name, tensor in once.checkpoints[2].parameters.items():
         assert torch.equal(tensor, twice.checkpoints[2].parameters[name])
         assert torch.equal(before[name], stack.parameters[name])
@@ -89,14 +92,52 @@ def test_no_augmentation_keeps_images_and_shifts_stay_in_reach(data):
 def test_a_batch_larger_than_the_data_is_refused(data):
     with pytest.raises(RecipeError, match="larger"):
         train_stack(
-            ModelStack.initialise(ARCHITECTURE, [0]), *data, Optimisation(epochs=1, batch_size=71), [0.1], [0], [1]
+            ModelStack.initialise(ARCHITECTURE, [0]),
+            classification(*data),
+            Optimisation(epochs=1, batch_size=71),
+            settings([0.1], [0]),
+            [1],
         )
 
 
-def test_schedules_by_hand():
-    constant = Optimisation(epochs=4, batch_size=1, warmup_epochs=1)
-    assert [constant.rate_factor(step, 2) for step in range(5)] == [0.5, 1.0, 1.0, 1.0, 1.0]
-    cosine = Optimisation(epochs=4, batch_size=1, schedule="cosine")
-    assert cosine.rate_factor(0, 2) == 1.0
-    assert cosine.rate_factor(4, 2) == pytest.approx(0.5)
-    assert cosine.rate_factor(8, 2) == pytest.approx(0.0)
+@pytest.mark.parametrize("way", [PassSize(1, stacked=True), PassSize(2, stacked=True), PassSize(1, stacked=False)])
+def test_the_size_of_a_pass_changes_nothing(data, way):
+    seeds, rates = [1, 2, 3], [0.02, 0.05, 0.1]
+    stack = ModelStack.initialise(ARCHITECTURE, seeds)
+    optimisation = Optimisation(epochs=2, batch_size=16)
+    arguments = (stack, classification(*data), optimisation, settings(rates, seeds), [1, 2])
+    together, apart = train_stack(*arguments), train_stack(*arguments, pass_size=way)
+    assert together.running_loss == pytest.approx(apart.running_loss, rel=1e-3)
+    for name, tensor in together.checkpoints[2].parameters.items():
+        assert torch.allclose(tensor, apart.checkpoints[2].parameters[name], atol=2e-4), name
+
+
+def test_every_network_has_its_own_weight_decay(data):
+    seeds, rates, decays = [1, 1], [0.05, 0.05], [0.0, 0.1]
+    stack = ModelStack.initialise(ARCHITECTURE, seeds)
+    own = RunSettings(seeds, rates, decays)
+    result = train_stack(stack, classification(*data), Optimisation(epochs=2, batch_size=16), own, [2])
+    for row, decay in enumerate(decays):
+        alike = Optimisation(epochs=2, batch_size=16, weight_decay=decay)
+        alone = train_stack(stack.select([row]), classification(*data), alike, settings([0.05], [1]), [2])
+        for name, tensor in alone.checkpoints[2].parameters.items():
+            assert torch.allclose(tensor[0], result.checkpoints[2].parameters[name][row], atol=1e-4), name
+
+
+def test_training_ends_with_the_last_epoch_that_is_kept(data):
+    stack = ModelStack.initialise(ARCHITECTURE, SEEDS)
+    optimisation = Optimisation(epochs=9, batch_size=16, schedule="one_cycle")
+    result = train_stack(stack, classification(*data), optimisation, settings(RATES, SEEDS), [1, 2])
+    assert result.running_loss.shape == (2, 2)
+
+
+def test_progress_sums_to_one(data):
+    shares = []
+    stack = ModelStack.initialise(ARCHITECTURE, [1, 2, 3])
+    optimisation = Optimisation(epochs=2, batch_size=16)
+    two = PassSize(2, stacked=True)
+    train_stack(
+        stack, classification(*data), optimisation, settings([0.1] * 3, [1, 2, 3]), [2], shares.append, pass_size=two
+    )
+    assert sum(shares) == pytest.approx(1.0)
+    assert len(shares) == 4

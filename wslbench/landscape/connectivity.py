@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wslbench.training import Augmentation, ModelStack, Optimisation, logits_of, reestimate_batch_norm
-from wslbench.training.augmentation import AugmentedImages
-from wslbench.training.loop import Progress, StackedSGD, stacked_cross_entropy
-from wslbench.training.measure import performance_of_logits
-from wslbench.training.stack import Tensors, networks_per_pass, training_forward
+from wslbench.training import ModelStack, Objective, Optimisation, PassSize
+from wslbench.training.batch_norm import REESTIMATION_BATCH, reestimate_from_batches
+from wslbench.training.loop import Progress
+from wslbench.training.stack import Tensors, networks_per_pass
+from wslbench.training.stacked_losses import stacked_losses
 
 CURVE_POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -26,7 +25,7 @@ class CurveFit(NamedTuple):
     Attributes
     ----------
     train_error
-        Per cent, at :data:`CURVE_POINTS` ``[pairs, 5]``.
+        Per cent, at :data:`CURVE_POINTS` ``[pairs, 5]``; what it is of, the objective says.
     train_loss
         Nats ``[pairs, 5]``.
     mode_connectivity
@@ -70,12 +69,11 @@ def mode_connectivity(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def fit_curves(
     start: ModelStack,
     end: ModelStack,
-    inputs: Tensor,
-    labels: Tensor,
+    objective: Objective,
     optimisation: Optimisation,
     seeds: Sequence[int],
-    augmentation: Augmentation | None = None,
     progress: Progress | None = None,
+    pass_size: PassSize | None = None,
 ) -> CurveFit:
     """Train the bend of one curve a pair, all pairs at once, and measure the curves.
 
@@ -87,58 +85,63 @@ def fit_curves(
     ----------
     start, end
         The pairs' ends ``[pairs]``.
+    objective
+        That of the pairs: row i belongs to pair i.
     optimisation
-        How the bend is trained; its ``learning_rate`` must be set.
+        How the bend is trained; its batch size and learning rate must be set.
     seeds
         One a pair: data order, augmentation and t.
+    pass_size
+        How many pairs are one computation; None: what a processor's cache holds.
     """
-    if optimisation.learning_rate is None:
-        raise ValueError("the curve's optimisation needs a learning rate")
-    group = networks_per_pass(optimisation.batch_size)
-    if start.size > group:
-        fits = []
-        for first in range(0, start.size, group):
-            last = min(first + group, start.size)
-            rows, some = np.arange(first, last), seeds[first:last]
-            part = None if progress is None else partial(_report_share, progress, (last - first) / start.size)
-            ends = start.select(rows), end.select(rows)
-            fits.append(fit_curves(*ends, inputs, labels, optimisation, some, augmentation, part))
-        return CurveFit(*(np.concatenate(column) for column in zip(*fits, strict=True)))
-    steps_per_epoch = max(1, len(labels) // optimisation.batch_size)
-    forward = training_forward(start.architecture)
-    images = AugmentedImages(inputs, augmentation or Augmentation())
-    generators = [np.random.default_rng(seed) for seed in seeds]
-    bend = {name: (start.parameters[name] + end.parameters[name]) / 2 for name in start.parameters}
-    rates = torch.full((start.size,), optimisation.learning_rate)
-    optimiser = StackedSGD(bend, rates, optimisation.momentum, optimisation.weight_decay)
-    for epoch in range(optimisation.epochs):
-        order = np.stack([generator.permutation(len(labels)) for generator in generators])
-        for batch_number in range(steps_per_epoch):
-            begin = batch_number * optimisation.batch_size
-            index = order[:, begin : begin + optimisation.batch_size]
-            batch = images.batch(index, generators)
-            t = torch.tensor([generator.random() for generator in generators], dtype=torch.float32)
-            point = bezier(start.parameters, optimiser.leaves(), end.parameters, t)
-            losses = stacked_cross_entropy(forward(point, batch), labels[torch.from_numpy(index)])
-            step = epoch * steps_per_epoch + batch_number
-            optimiser.step(losses.sum(), optimisation.rate_factor(step, steps_per_epoch))
+    cached = networks_per_pass(objective.inputs_each(optimisation.samples))
+    networks, stacked = pass_size or PassSize(min(start.size, cached), stacked=True)
+    fits = []
+    for first in range(0, start.size, networks):
+        rows = np.arange(first, min(first + networks, start.size))
+        ends, goal = (start.select(rows), end.select(rows)), objective.select(rows)
+        bend = _train_bend(*ends, goal, optimisation, seeds[first : first + len(rows)], stacked)
+        fits.append(_measure(*ends, bend, goal))
         if progress is not None:
-            progress(steps_per_epoch)
-    return _measure(start, optimiser.parameters, end, inputs, labels)
+            progress(len(rows) / start.size)
+    return CurveFit(*(np.concatenate(column) for column in zip(*fits, strict=True)))
 
 
-def _report_share(progress: Progress, share: float, steps: float) -> None:
-    progress(share * steps)
+def _train_bend(
+    start: ModelStack,
+    end: ModelStack,
+    objective: Objective,
+    optimisation: Optimisation,
+    seeds: Sequence[int],
+    stacked: bool,
+) -> Tensors:
+    # A train set smaller than a batch still gives one step an epoch, on all of it.
+    steps_per_epoch = max(1, objective.train_size // optimisation.samples)
+    losses_of = stacked_losses(start.architecture, objective, stacked)
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    middle = {name: (start.parameters[name] + end.parameters[name]) / 2 for name in start.parameters}
+    rates, decays = [optimisation.rate] * start.size, [optimisation.weight_decay] * start.size
+    optimiser = optimisation.stacked_optimiser(middle, rates, decays)
+    for epoch in range(optimisation.epochs):
+        order = np.stack([generator.permutation(objective.train_size) for generator in generators])
+        for batch_number in range(steps_per_epoch):
+            begin = batch_number * optimisation.samples
+            batch = objective.draw(order[:, begin : begin + optimisation.samples], generators)
+            t = torch.tensor([generator.random() for generator in generators], dtype=torch.float32)
+            point = bezier(start.parameters, optimiser.leaves(), end.parameters, t.to(start.device))
+            step = epoch * steps_per_epoch + batch_number
+            optimisation.step(optimiser, losses_of(point, batch).sum(), step, steps_per_epoch)
+    return optimiser.parameters
 
 
 @torch.no_grad()
-def _measure(start: ModelStack, bend: Tensors, end: ModelStack, inputs: Tensor, labels: Tensor) -> CurveFit:
-    errors, losses = [], []
+def _measure(start: ModelStack, end: ModelStack, bend: Tensors, objective: Objective) -> CurveFit:
+    values = []
     for t in CURVE_POINTS:
-        parameters = bezier(start.parameters, bend, end.parameters, torch.full((start.size,), t))
+        parameters = bezier(start.parameters, bend, end.parameters, torch.full((start.size,), t, device=start.device))
         point = ModelStack(start.architecture, parameters, start.statistics)
-        measured = performance_of_logits(logits_of(reestimate_batch_norm(point, inputs), inputs), labels)
-        errors.append(100 * (1 - measured.accuracy.numpy()))
-        losses.append(measured.loss.numpy())
-    train_error = np.stack(errors, axis=1)
-    return CurveFit(train_error, np.stack(losses, axis=1), mode_connectivity(train_error))
+        values.append(
+            objective.train_values(reestimate_from_batches(point, objective.clean_inputs(REESTIMATION_BATCH)))
+        )
+    train_error, train_loss = (np.stack(columns, axis=1) for columns in zip(*values, strict=True))
+    return CurveFit(train_error, train_loss, mode_connectivity(train_error))

@@ -1,13 +1,17 @@
-"""The phase diagram of a zoo and maps of its order parameters, as one figure; readable without colour."""
+"""The phase diagram of a zoo and maps of its order parameters, as one figure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wslbench.errors import LandscapeError
+from wslbench.landscape._panels import draw_map, draw_phases, shown_values
+from wslbench.landscape.order_maps import ORDER_MAPS
 from wslbench.landscape.phases import PHASES
 from wslbench.zoo.atomic import replacing
 
@@ -15,96 +19,107 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from wslbench.zoo import Zoo
+    from wslbench.zoo import Zoo, ZooCard
 
-# Okabe and Ito's colours for the colour-blind, lightened; every cell carries its name besides.
-_COLOURS = {"I": "#f2c6a0", "II": "#f7e08a", "III": "#b9d8ee", "IV-A": "#a9dcc4", "IV-B": "#5fb894"}
-_CERTAIN_FROM = 0.8
+PARAMETERS = ("phase", *(order_map.column for order_map in ORDER_MAPS))
+"""What can be drawn, in this order."""
+
+FORMATS = ("png", "svg")
+
+# Inches: a cell holds its text, a panel its title, a figure of many cells grows.
+_CELL = 0.37, 0.25
+_PANEL_AT_LEAST = 3.6, 2.4
+_MARGINS = 1.5, 1.1
+
+_Panel = Callable[["Axes", "ZooCard", "pd.DataFrame"], None]
 
 
-def draw_phase_diagram(zoo: Zoo, path: Path) -> None:
+def draw_diagram(zoo: Zoo, path: Path, parameters: Sequence[str] = ()) -> list[str]:
     """Write the diagram to ``path`` (``.png`` or ``.svg``).
 
-    Load runs to the right, temperature upwards: the hot end is at the top. An unfinished cell is crossed
-    out, a label with a probability below .8 stands in italics, a cell without a phase is blank.
+    Load runs to the right, temperature upwards: the hot end is at the top. A value that is missing or not finite
+    leaves its cell blank. Colours run from dark to light without a turn and values stand in the cells, so that a
+    print in black and white says the same.
+
+    Parameters
+    ----------
+    parameters
+        Which of :data:`PARAMETERS` to draw; empty: all that the zoo has.
+
+    Returns
+    -------
+    list[str]
+        What was drawn.
 
     Raises
     ------
     LandscapeError
-        If the zoo has no phases.
+        If the zoo has nothing to draw, lacks what was asked for, or has two cells at one place of its grid.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     cells = zoo.cells
-    if zoo.card.phase_rule is None or not cells["phase"].isin(PHASES).any():
-        raise LandscapeError(
-            f"zoo {zoo.name!r} has no phases to draw: `wslbench zoo info {zoo.name}` shows what it has"
-        )
-    # Text stays text in an SVG: it can be searched and read aloud.
-    with mpl.rc_context({"font.size": 9, "axes.titlesize": 10, "svg.fonttype": "none"}):
-        figure = Figure(figsize=(11, 8.6), layout="constrained")
-        (phases, loss), (connectivity, cka) = figure.subplots(2, 2)
-        _draw_phases(phases, zoo, cells)
-        _draw_map(loss, zoo, cells, np.log10(cells["train_loss"]), "log10 train loss", "{:.1f}")
-        _draw_map(connectivity, zoo, cells, cells["mode_connectivity"], "mode connectivity (pp)", "{:.0f}", centre=0.0)
-        _draw_map(cka, zoo, cells, cells["cka"], "CKA", "{:.2f}")
+    places = [zoo.card.load.column, zoo.card.temperature.column]
+    if cells.duplicated(places).any():
+        raise LandscapeError(f"zoo {zoo.name!r} has several cells of one {places[0]} and {places[1]}: not a plane grid")
+    panels = _chosen(zoo, _panels(cells), parameters)
+    columns = len(panels) if len(panels) < 3 else 2 if len(panels) == 4 else 3
+    rows = -(-len(panels) // columns)
+    width, height = _panel_size(zoo.card)
+    # Headings grow with the panels, so that they are still read where a large figure is shown small.
+    scale = min(2.0, max(1.0, width / 6))
+    style = {
+        "font.size": 9 * scale,
+        "axes.titlesize": 10 * scale,
+        "figure.titlesize": 11 * scale,
+        "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
+        "svg.hashsalt": "wslbench",
+    }
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(columns * width, rows * height + 0.4), layout="constrained")
+        every = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, draw in zip(every, panels.values(), strict=False):
+            draw(axes, zoo.card, cells)
+        for axes in every[len(panels) :]:
+            axes.set_axis_off()
         figure.suptitle(f"{zoo.name}: {len(cells)} cells")
+        form = path.suffix.removeprefix(".").lower()
         with replacing(path) as temporary:
-            figure.savefig(temporary, dpi=130, format=path.suffix.removeprefix("."))
+            figure.savefig(temporary, dpi=130, format=form, metadata={"Date": None} if form == "svg" else None)
+    return list(panels)
 
 
-def _grid(zoo: Zoo, cells: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
-    """Values by temperature (rows, cold to hot) and load (columns)."""
-    load, temperature = zoo.card.load, zoo.card.temperature
-    frame = cells.assign(_value=values.to_numpy())
-    table = frame.pivot(index=temperature.column, columns=load.column, values="_value")
-    return table.reindex(index=temperature.values, columns=load.values)
+def _panels(cells: pd.DataFrame) -> dict[str, _Panel]:
+    """What there is to draw, by name."""
+    panels: dict[str, _Panel] = {}
+    if "phase" in cells and cells["phase"].isin(PHASES).any():
+        panels["phase"] = draw_phases
+    for order_map in ORDER_MAPS:
+        if order_map.column in cells and np.isfinite(shown_values(order_map, cells)).any():
+            panels[order_map.column] = partial(draw_map, order_map=order_map)
+    return panels
 
 
-def _draw_axes(axes: Axes, zoo: Zoo, title: str) -> None:
-    load, temperature = zoo.card.load, zoo.card.temperature
-    axes.set_xticks(range(len(load.values)), [f"{value:g}" for value in load.values])
-    axes.set_yticks(range(len(temperature.values)), [f"{value:g}" for value in temperature.values])
-    axes.set_xlabel(f"{load.label} (load)")
-    axes.set_ylabel(f"{temperature.label} (temperature)")
-    axes.set_title(title)
+def _chosen(zoo: Zoo, panels: dict[str, _Panel], parameters: Sequence[str]) -> dict[str, _Panel]:
+    unknown = [name for name in parameters if name not in PARAMETERS]
+    if unknown:
+        raise LandscapeError(f"{unknown[0]!r} cannot be drawn: use one of {', '.join(PARAMETERS)}")
+    if not panels:
+        raise LandscapeError(
+            f"zoo {zoo.name!r} has no phases and no order parameters to draw: its table has none of "
+            f"{', '.join(PARAMETERS)}"
+        )
+    absent = [name for name in parameters if name not in panels]
+    if absent:
+        raise LandscapeError(f"zoo {zoo.name!r} has no {absent[0]} to draw; it has: {', '.join(panels)}")
+    return {name: panel for name, panel in panels.items() if not parameters or name in parameters}
 
 
-def _draw_phases(axes: Axes, zoo: Zoo, cells: pd.DataFrame) -> None:
-    from matplotlib.colors import ListedColormap
-
-    index = cells["phase"].map({phase: number for number, phase in enumerate(PHASES)}).astype(float)
-    picture = np.ma.masked_invalid(_grid(zoo, cells, index).to_numpy())
-    axes.imshow(picture, cmap=ListedColormap([_COLOURS[p] for p in PHASES]), vmin=-0.5, vmax=4.5, origin="lower")
-    axes.set_aspect("auto")
-    probability = _grid(zoo, cells, cells["phase_probability"]).to_numpy()
-    unfinished = _grid(zoo, cells, cells["unfinished"].astype(float)).to_numpy()
-    for (row, column), number in np.ndenumerate(picture):
-        if np.ma.is_masked(number):
-            continue
-        certain = probability[row, column] >= _CERTAIN_FROM
-        style = {"style": "normal", "weight": "bold"} if certain else {"style": "italic", "alpha": 0.75}
-        axes.text(column, row, PHASES[int(number)], ha="center", va="center", size=8, **style)
-        if unfinished[row, column]:
-            axes.plot([column - 0.5, column + 0.5], [row - 0.5, row + 0.5], color="black", lw=0.7, alpha=0.6)
-    counts = cells.loc[~cells["unfinished"], "phase"].value_counts()
-    summary = ", ".join(f"{phase} {counts.get(phase, 0)}" for phase in PHASES)
-    _draw_axes(axes, zoo, f"phase (finished cells: {summary};\nitalics: probability < .8; struck: unfinished)")
-
-
-def _draw_map(
-    axes: Axes, zoo: Zoo, cells: pd.DataFrame, values: pd.Series, title: str, form: str, centre: float | None = None
-) -> None:
-    from matplotlib.colors import CenteredNorm
-
-    grid = _grid(zoo, cells, values).to_numpy(dtype=np.float64)
-    norm = None if centre is None else CenteredNorm(centre)
-    image = axes.imshow(grid, cmap="viridis" if centre is None else "RdBu", norm=norm, origin="lower", aspect="auto")
-    for (row, column), value in np.ndenumerate(grid):
-        if np.isfinite(value):
-            red, green, blue, _ = image.cmap(image.norm(value))
-            dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
-            colour = "white" if dark else "black"
-            axes.text(column, row, form.format(value), ha="center", va="center", size=6.5, color=colour)
-    _draw_axes(axes, zoo, title)
+def _panel_size(card: ZooCard) -> tuple[float, float]:
+    counts = len(card.load.values), len(card.temperature.values)
+    width, height = (
+        max(least, cell * count) + margin
+        for least, cell, count, margin in zip(_PANEL_AT_LEAST, _CELL, counts, _MARGINS, strict=True)
+    )
+    return width, height

@@ -1,7 +1,7 @@
 """Trace and top eigenvalue of the loss Hessian, for a stack of networks at once.
 
-Evaluation mode (the stored batch-norm statistics, held fixed), mean cross-entropy over a fixed subset of
-the clean train set, Hessian with respect to all trainable parameters.
+Evaluation mode (the stored batch-norm statistics, held fixed), mean loss over a fixed subset of the clean
+train set, Hessian with respect to all trainable parameters.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call, grad, jvp, vmap
-from torch.nn.functional import cross_entropy
 
-from wslbench.training import ModelStack
-from wslbench.training.stack import Tensors, batch_norms, networks_per_pass
+from wslbench.training import ModelStack, Objective
+from wslbench.training.stack import Tensors, evaluation_template, networks_per_pass
 
 HessianProduct = Callable[[Tensors], Tensors]
 
@@ -37,26 +36,28 @@ class EigenEstimate(NamedTuple):
     residual: NDArray[np.float64]
 
 
-def hessian_product(stack: ModelStack, inputs: Tensor, labels: Tensor) -> HessianProduct:
-    """``v -> H v`` for every network of a stack: forward-mode over reverse-mode differentiation."""
-    template = stack.architecture.module().eval()
-    for layer in batch_norms(template):
-        layer.num_batches_tracked = None
+def hessian_product(stack: ModelStack, objective: Objective, samples: NDArray[np.int64]) -> HessianProduct:
+    """``v -> H v`` for every network of a stack: forward-mode over reverse-mode differentiation.
 
-    def loss(parameters: Tensors, statistics: Tensors) -> Tensor:
-        return cross_entropy(functional_call(template, (parameters, statistics), (inputs,)), labels)
+    The loss is the objective's mean over the train samples of these numbers, as they are.
+    """
+    template = evaluation_template(stack.architecture)
+    batch = objective.clean(samples)
 
-    def product_of_one(parameters: Tensors, statistics: Tensors, vector: Tensors) -> Tensors:
-        return jvp(lambda p: grad(loss)(p, statistics), (parameters,), (vector,))[1]  # type: ignore[no-any-return]
+    def product_of_one(parameters: Tensors, statistics: Tensors, vector: Tensors, *tensors: Tensor) -> Tensors:
+        def loss(at: Tensors) -> Tensor:
+            return objective.loss(lambda x: functional_call(template, (at, statistics), (x,)), *tensors)
 
-    stacked = vmap(product_of_one, chunk_size=networks_per_pass(len(inputs)))
-    return lambda vector: stacked(stack.parameters, stack.statistics, vector)
+        return jvp(grad(loss), (parameters,), (vector,))[1]  # type: ignore[no-any-return]
+
+    stacked = vmap(product_of_one, in_dims=(0, 0, 0, *batch.dims), chunk_size=networks_per_pass(batch.samples))
+    return lambda vector: stacked(stack.parameters, stack.statistics, vector, *batch.tensors)
 
 
 def hessian_trace(
     stack: ModelStack,
-    inputs: Tensor,
-    labels: Tensor,
+    objective: Objective,
+    samples: NDArray[np.int64],
     seeds: Sequence[int],
     relative_tolerance: float = 0.1,
     minimum_probes: int = 8,
@@ -74,18 +75,18 @@ def hessian_trace(
         One a network.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    samples = np.full((maximum_probes, stack.size), np.nan)
+    estimates = np.full((maximum_probes, stack.size), np.nan)
     mean, error = np.full(stack.size, np.nan), np.full(stack.size, np.nan)
     drawn = np.zeros(stack.size, dtype=np.int64)
     active = np.arange(stack.size)
-    product = hessian_product(stack, inputs, labels)
+    product = hessian_product(stack, objective, samples)
     for number in range(maximum_probes):
         probe = _draw([generators[row] for row in active], stack.parameters, rademacher=True)
-        samples[number, active] = _inner(probe, product(probe)).numpy()
+        estimates[number, active] = _inner(probe, product(probe)).cpu().numpy()
         drawn[active] += 1
         if number + 1 < minimum_probes:
             continue
-        seen = samples[: number + 1, active]
+        seen = estimates[: number + 1, active]
         mean[active] = seen.mean(0)
         error[active] = seen.std(0, ddof=1) / np.sqrt(number + 1)
         # A diverged network never gets below it and must not hold up the others, nor end them.
@@ -94,14 +95,14 @@ def hessian_trace(
             break
         if not wanting.all():
             active = active[wanting]
-            product = hessian_product(stack.select(active), inputs, labels)
+            product = hessian_product(stack.select(active), objective.select(active), samples)
     return TraceEstimate(mean, error, drawn)
 
 
 def top_eigenvalue(
     stack: ModelStack,
-    inputs: Tensor,
-    labels: Tensor,
+    objective: Objective,
+    samples: NDArray[np.int64],
     seeds: Sequence[int],
     iterations: int = 20,
     relative_tolerance: float = 1e-2,
@@ -119,11 +120,11 @@ def top_eigenvalue(
     start = _draw([torch.Generator().manual_seed(seed) for seed in seeds], stack.parameters, rademacher=False)
     flat = _flatten(start)
     basis = (flat / flat.norm(dim=1, keepdim=True)).unsqueeze(1)  # [networks, vectors, parameters]
-    diagonal = torch.empty(stack.size, 0, dtype=torch.float64)
-    side = torch.empty(stack.size, 0, dtype=torch.float64)
+    diagonal = torch.empty(stack.size, 0, dtype=torch.float64, device=stack.device)
+    side = torch.empty(stack.size, 0, dtype=torch.float64, device=stack.device)
     values, residuals = np.full(stack.size, np.nan), np.full(stack.size, np.nan)
     active = np.arange(stack.size)
-    product = hessian_product(stack, inputs, labels)
+    product = hessian_product(stack, objective, samples)
     largest = min(iterations, flat.shape[1])
     for number in range(largest):
         image = _flatten(product(_unflatten(basis[:, -1], stack.parameters)))
@@ -132,15 +133,20 @@ def top_eigenvalue(
             image = image - ((basis @ image.unsqueeze(2)).mT @ basis).squeeze(1)
         norm = image.norm(dim=1)
         eigenvalue, residual = _ritz(diagonal, side, norm)
-        values[active], residuals[active] = eigenvalue.numpy(), residual.numpy()
+        values[active], residuals[active] = eigenvalue.cpu().numpy(), residual.cpu().numpy()
         wanting = residual > relative_tolerance * eigenvalue.abs() + 1e-12
         if not wanting.any() or number + 1 == largest:
             break
         side = torch.cat([side, norm.unsqueeze(1)], 1)
         basis = torch.cat([basis, (image / norm.clamp_min(1e-30).unsqueeze(1)).unsqueeze(1)], 1)
         if not wanting.all():
-            active, basis, diagonal, side = active[wanting.numpy()], basis[wanting], diagonal[wanting], side[wanting]
-            product = hessian_product(stack.select(active), inputs, labels)
+            active, basis, diagonal, side = (
+                active[wanting.cpu().numpy()],
+                basis[wanting],
+                diagonal[wanting],
+                side[wanting],
+            )
+            product = hessian_product(stack.select(active), objective.select(active), samples)
     return EigenEstimate(values, residuals)
 
 
@@ -152,7 +158,7 @@ def _ritz(diagonal: Tensor, side: Tensor, next_norm: Tensor) -> tuple[Tensor, Te
     broken = ~torch.isfinite(tridiagonal).flatten(1).all(1)  # a diverged network has no spectrum
     values, vectors = torch.linalg.eigh(tridiagonal.masked_fill(broken[:, None, None], 0.0))
     pick = values.abs().argmax(1)
-    rows = torch.arange(len(pick))
+    rows = torch.arange(len(pick), device=pick.device)
     residual = (vectors[rows, -1, pick] * next_norm).abs()
     return values[rows, pick].masked_fill(broken, torch.nan), residual.masked_fill(broken, torch.nan)
 
@@ -167,7 +173,8 @@ def _draw(generators: Sequence[torch.Generator], like: Tensors, rademacher: bool
                 drawn[name].append(torch.randint(0, 2, shape, generator=generator).to(tensor.dtype) * 2 - 1)
             else:
                 drawn[name].append(torch.randn(shape, generator=generator, dtype=tensor.dtype))
-    return {name: torch.stack(vectors) for name, vectors in drawn.items()}
+    # Drawn on the processor and then moved: the same numbers on every device.
+    return {name: torch.stack(vectors).to(like[name].device) for name, vectors in drawn.items()}
 
 
 def _inner(first: Tensors, second: Tensors) -> Tensor:

@@ -1,7 +1,8 @@
 """Phases of cells: the rule, its cut-offs, and the probability of a label under resampled seeds.
 
 1. *converged* iff log10 train loss is strictly below its Otsu cut-off over the cells;
-2. *connected* iff mode connectivity is at least −2 percentage points;
+2. *connected* iff mode connectivity is at least −2 percentage points, or at least −``connectivity_tolerance`` where
+   the table of cells has that column and it is larger (noise between seeds, for errors that are no share of samples);
 3. I: neither; II: connected only; III: converged only; both: IV-B iff CKA is at least its Otsu cut-off over
    the cells in IV, else IV-A.
 
@@ -74,7 +75,7 @@ def fit_cutoffs(cells: pd.DataFrame) -> PhaseCutoffs:
     complete = _complete(cells)
     loss, connectivity, cka = (cells[name].to_numpy(dtype=np.float64)[complete] for name in ORDER_PARAMETERS)
     by_loss = otsu(np.log10(loss))
-    in_four = (np.log10(loss) < by_loss.value) & (connectivity >= CONNECTED_FROM)
+    in_four = (np.log10(loss) < by_loss.value) & (connectivity >= _connected_from(cells)[complete])
     if len(np.unique(cka[in_four])) < 2:
         raise LandscapeError(
             f"only {int(in_four.sum())} cells are converged and connected: too few for a CKA cut-off of their own. "
@@ -119,7 +120,8 @@ def assign_phases(
     complete = _complete(cells)
     frozen = fit_cutoffs(cells) if cutoffs is None else PhaseCutoffs.model_validate(cutoffs)
     loss, connectivity, cka = (cells[name].to_numpy(dtype=np.float64) for name in ORDER_PARAMETERS)
-    labels = np.asarray(PHASES, dtype=object)[_phase_index(loss, connectivity, cka, frozen.train_loss, frozen.cka)]
+    index = _phase_index(loss, connectivity, cka, frozen.train_loss, frozen.cka, _connected_from(cells))
+    labels = np.asarray(PHASES, dtype=object)[index]
     labels[~complete] = None
     return cells.assign(phase=labels)
 
@@ -130,6 +132,7 @@ def phase_probability(
     pair_connectivity: NDArray[np.float64],
     pair_cka: NDArray[np.float64],
     cutoffs: PhaseCutoffs | None = None,
+    tolerance: NDArray[np.float64] | None = None,
     draws: int = 1000,
     seed: int = 0,
 ) -> NDArray[np.float64]:
@@ -147,6 +150,8 @@ def phase_probability(
         The two seeds of each pair ``[pairs, 2]``, as columns of ``seed_losses``.
     pair_connectivity, pair_cka
         ``[cells, pairs]``.
+    tolerance
+        ``connectivity_tolerance [cells]``, percentage points, the same in all draws; None: none.
 
     Returns
     -------
@@ -164,6 +169,9 @@ def phase_probability(
     generator = np.random.default_rng(seed)
     counts = np.zeros((cells, len(PHASES)))
     rows = np.arange(cells)
+    connected_from = np.full(cells, CONNECTED_FROM)
+    if tolerance is not None:
+        connected_from = np.minimum(connected_from, -tolerance)
     for _ in range(draws):
         weights = _seed_weights(generator, cells, seeds)
         pair_weights = weights[:, pair_seeds[:, 0]] * weights[:, pair_seeds[:, 1]]
@@ -174,9 +182,9 @@ def phase_probability(
             loss_cutoff, cka_cutoff = cutoffs.train_loss, cutoffs.cka
         else:
             loss_cutoff = 10 ** float(otsu_sorted(np.sort(np.log10(loss))[None])[0][0])
-            in_four = (loss < loss_cutoff) & (connectivity >= CONNECTED_FROM)
+            in_four = (loss < loss_cutoff) & (connectivity >= connected_from)
             cka_cutoff = float(otsu_sorted(np.sort(cka[in_four])[None])[0][0]) if in_four.sum() > 1 else np.inf
-        counts[rows, _phase_index(loss, connectivity, cka, loss_cutoff, cka_cutoff)] += 1
+        counts[rows, _phase_index(loss, connectivity, cka, loss_cutoff, cka_cutoff, connected_from)] += 1
     return counts / draws
 
 
@@ -196,11 +204,20 @@ def _phase_index(
     cka: NDArray[np.float64],
     loss_cutoff: float,
     cka_cutoff: float,
+    connected_from: NDArray[np.float64],
 ) -> NDArray[np.int64]:
     converged = np.log10(loss) < np.log10(loss_cutoff)
-    connected = connectivity >= CONNECTED_FROM
+    connected = connectivity >= connected_from
     similar = cka >= cka_cutoff
     return np.where(converged, np.where(connected, 3 + similar, 2), np.where(connected, 1, 0)).astype(np.int64)
+
+
+def _connected_from(cells: pd.DataFrame) -> NDArray[np.float64]:
+    """From which mode connectivity on each cell is connected, percentage points."""
+    threshold = np.full(len(cells), CONNECTED_FROM)
+    if "connectivity_tolerance" in cells.columns:
+        threshold = np.fmin(threshold, -cells["connectivity_tolerance"].to_numpy(dtype=np.float64))
+    return threshold
 
 
 def _complete(cells: pd.DataFrame) -> NDArray[np.bool_]:

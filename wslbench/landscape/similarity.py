@@ -25,6 +25,10 @@ def linear_cka(first: Tensor, second: Tensor) -> Tensor:
     """
     x = first.double() - first.double().mean(1, keepdim=True)
     y = second.double() - second.double().mean(1, keepdim=True)
-    cross = torch.linalg.matrix_norm(x.mT @ y) ** 2
-    similarity: Tensor = cross / (torch.linalg.matrix_norm(x.mT @ x) * torch.linalg.matrix_norm(y.mT @ y))
+    norm = torch.linalg.matrix_norm
+    if x.shape[1] < x.shape[2]:  # the same numbers from the smaller of the two Gram matrices
+        gram_x, gram_y = x @ x.mT, y @ y.mT
+        similarity: Tensor = (gram_x * gram_y).sum((-2, -1)) / (norm(gram_x) * norm(gram_y))
+    else:
+        similarity = norm(x.mT @ y) ** 2 / (norm(x.mT @ x) * norm(y.mT @ y))
     return similarity

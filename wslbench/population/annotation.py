@@ -13,9 +13,6 @@ from wslbench.landscape import ORDER_PARAMETERS, PHASES, PhaseCutoffs, assign_ph
 from wslbench.population.recipe import Recipe
 from wslbench.training import seed_from
 
-DEAD_FACTOR = 2.0
-"""A cell with a run below this many times chance accuracy on the train set is dead: a failed grid point."""
-
 
 class Annotation(NamedTuple):
     """The annotated zoo.
@@ -28,6 +25,8 @@ class Annotation(NamedTuple):
         A row a cell: order parameters, their values at the continued epoch, phase, probability, flags.
     cutoffs
         The frozen numbers of the rule; None if the cells do not allow for any, and no cell has a phase.
+    sensitivity
+        How many cells each phase has under other choices of a number that the rule leaves to the recipe.
     notes
         What the maker of the zoo should know: dead cells, missing phases.
     """
@@ -35,51 +34,68 @@ class Annotation(NamedTuple):
     table: pd.DataFrame
     cells: pd.DataFrame
     cutoffs: PhaseCutoffs | None
+    sensitivity: dict[str, dict[str, int]]
     notes: list[str]
 
 
-def annotate(recipe: Recipe, runs: pd.DataFrame, pairs: pd.DataFrame, classes: int) -> Annotation:
+def annotate(recipe: Recipe, runs: pd.DataFrame, pairs: pd.DataFrame) -> Annotation:
     """Compute cells, phases and flags.
 
-    A dead or diverged cell takes no part in the cut-offs and gets no phase. A cell whose phase is another
-    one at the continued epoch, by the same cut-offs, is ``unfinished``.
+    A dead or diverged cell (one with such a run) is a failed grid point: it takes no part in the cut-offs and gets no
+    phase. A cell whose phase is another one at the continued epoch, by the same cut-offs, is ``unfinished``.
 
     Parameters
     ----------
     runs
-        A row a run and epoch, as :class:`MeasuredColumn` has it, of all cells.
+        A row a run and epoch, as :class:`MeasuredBlock` has it, of all cells.
     pairs
         A row a seed pair and epoch.
-    classes
-        Of the data set, for chance accuracy.
     """
     measured = _cell_means(recipe, runs, pairs, recipe.measured_epoch)
-    worst = runs[runs["epoch"] == recipe.measured_epoch].groupby("cell_id")["train_accuracy"].min()
-    dead = (worst.loc[measured.index] < DEAD_FACTOR / classes).to_numpy(dtype=bool)
+    any_dead = runs[runs["epoch"] == recipe.measured_epoch].groupby("cell_id")["dead"].any()
+    dead = any_dead.loc[measured.index].to_numpy(dtype=bool)
     defined = np.isfinite(measured[list(ORDER_PARAMETERS)].to_numpy(dtype=np.float64)).all(axis=1)
     notes = [f"dead or diverged, hence without a phase: {cell}" for cell in measured.index[dead | ~defined]]
     alive = measured[~dead & defined]
-    continued = _cell_means(recipe, runs, pairs, recipe.continued_epoch)
-    cells = measured.assign(
-        dead=dead,
-        phase=None,
-        phase_probability=np.nan,
-        unfinished=False,
-        **{f"continued_{name}": continued[name] for name in ORDER_PARAMETERS},
-        continued_phase=None,
-    )
+    cells = measured.assign(dead=dead, phase=None, phase_probability=np.nan, unfinished=False, continued_phase=None)
+    later = None
+    if recipe.continued_epoch is None:
+        notes.append("not checked: whether a cell's phase changes when it trains twice as long")
+    else:
+        later = _cell_means(recipe, runs, pairs, recipe.continued_epoch).loc[alive.index]
+        cells = cells.join(later[list(ORDER_PARAMETERS)].add_prefix("continued_"))
     try:
         cutoffs = recipe.cutoffs or fit_cutoffs(alive)
     except LandscapeError as error:
         notes.append(f"no phases: {error}")
-        return Annotation(_stored_rows(recipe, runs, cells), cells, None, notes)
+        return Annotation(_stored_rows(recipe, runs, cells), cells, None, {}, notes)
     phases = assign_phases(alive, cutoffs)["phase"]
-    later = assign_phases(continued.loc[alive.index], cutoffs)["phase"]
     cells["phase"] = phases
-    cells["continued_phase"] = later
-    cells["unfinished"] = (later != phases).reindex(cells.index, fill_value=False)
-    cells["phase_probability"] = _own_probability(recipe, runs, pairs, phases)
-    return Annotation(_stored_rows(recipe, runs, cells), cells, cutoffs, notes)
+    if later is not None:
+        cells["continued_phase"] = assign_phases(later, cutoffs)["phase"]
+        changed = cells.loc[alive.index, "continued_phase"] != phases
+        cells["unfinished"] = changed.reindex(cells.index, fill_value=False)
+    cells["phase_probability"] = _own_probability(recipe, runs, pairs, alive, phases)
+    absent = [phase for phase in PHASES if phase not in set(phases)]
+    if absent:
+        notes.append(f"does not occur on this grid: phase {', '.join(absent)}")
+    sensitivity = _sensitivity(recipe, alive)
+    return Annotation(_stored_rows(recipe, runs, cells), cells, cutoffs, sensitivity, notes)
+
+
+def _sensitivity(recipe: Recipe, alive: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Cells a phase, cut-offs fitted anew, if connectivity allowed for more or less noise between seeds."""
+    if not recipe.connectivity_noise:
+        return {}
+    counts = {}
+    for factor in (0.0, recipe.connectivity_noise / 2, recipe.connectivity_noise, 2 * recipe.connectivity_noise):
+        changed = alive.assign(connectivity_tolerance=factor * alive["error_sd"])
+        try:
+            labels = assign_phases(changed, recipe.cutoffs)["phase"].value_counts()
+        except LandscapeError:
+            labels = pd.Series(dtype=int)
+        counts[f"connectivity_noise={factor:g}"] = {phase: int(labels.get(phase, 0)) for phase in PHASES}
+    return counts
 
 
 def _cell_means(recipe: Recipe, runs: pd.DataFrame, pairs: pd.DataFrame, epoch: int) -> pd.DataFrame:
@@ -90,10 +106,14 @@ def _cell_means(recipe: Recipe, runs: pd.DataFrame, pairs: pd.DataFrame, epoch: 
     at_epoch = pairs[pairs["epoch"] == epoch]
     means = at_epoch.groupby("cell_id")[["mode_connectivity", "cka"]].mean()
     errors = at_epoch.groupby("cell_id")[["seed_a", "seed_b", "mode_connectivity", "cka"]].apply(_jackknife_errors)
-    loss = runs[runs["epoch"] == epoch].groupby("cell_id")["train_loss"].mean()
+    of_cell = runs[runs["epoch"] == epoch].groupby("cell_id")
     cells = pd.DataFrame([cell._asdict() for cell in recipe.cells()]).set_index("cell_id")
     cells = cells.rename(columns={"load": recipe.load.column, "temperature": recipe.temperature.column})
-    return cells.join(loss).join(means).join(errors)
+    cells = cells.join(of_cell["train_loss"].mean()).join(means).join(errors)
+    if recipe.connectivity_noise:
+        cells = cells.join(of_cell["error"].std(ddof=1).rename("error_sd"))
+        cells["connectivity_tolerance"] = recipe.connectivity_noise * cells["error_sd"]
+    return cells
 
 
 def _jackknife_errors(pairs: pd.DataFrame) -> pd.Series:
@@ -104,7 +124,9 @@ def _jackknife_errors(pairs: pd.DataFrame) -> pd.Series:
     return pd.Series(error, index=["mode_connectivity_se", "cka_se"])
 
 
-def _own_probability(recipe: Recipe, runs: pd.DataFrame, pairs: pd.DataFrame, phases: pd.Series) -> pd.Series:
+def _own_probability(
+    recipe: Recipe, runs: pd.DataFrame, pairs: pd.DataFrame, alive: pd.DataFrame, phases: pd.Series
+) -> pd.Series:
     """How often each cell's label comes up again when its seeds are drawn anew."""
     measured_runs = runs[runs["epoch"] == recipe.measured_epoch]
     losses = measured_runs.pivot(index="cell_id", columns="seed", values="train_loss").loc[phases.index]
@@ -117,6 +139,7 @@ def _own_probability(recipe: Recipe, runs: pd.DataFrame, pairs: pd.DataFrame, ph
         wide["mode_connectivity"].to_numpy(),
         wide["cka"].to_numpy(),
         cutoffs=recipe.cutoffs,
+        tolerance=alive["connectivity_tolerance"].to_numpy() if "connectivity_tolerance" in alive else None,
         seed=seed_from(recipe.name, "phase-bootstrap"),
     )
     own: NDArray[np.int64] = np.array([PHASES.index(phase) for phase in phases])
@@ -124,18 +147,24 @@ def _own_probability(recipe: Recipe, runs: pd.DataFrame, pairs: pd.DataFrame, ph
 
 
 def _stored_rows(recipe: Recipe, runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    stored = runs[runs["epoch"] != recipe.continued_epoch].reset_index(drop=True)
+    """The table of the zoo: hyper-parameters, phases and order parameters beside what each run measured."""
+    stored = runs[runs["epoch"].isin(recipe.kept_epochs)].drop(columns="error").reset_index(drop=True)
     load, temperature = recipe.load.column, recipe.temperature.column
+    by_id = {cell.cell_id: cell for cell in recipe.cells()}
+    own = [by_id[cell_id] for cell_id in stored["cell_id"]]
     stored["measured"] = stored["epoch"] == recipe.measured_epoch
-    stored["architecture"] = [recipe.architecture_name(v) for v in stored["cell_id"].map(cells[load])]
-    stored[load] = stored["cell_id"].map(cells[load])
-    stored[temperature] = stored["cell_id"].map(cells[temperature])
-    stored["batch_size"] = recipe.optimisation.batch_size
+    stored["architecture"] = [recipe.architecture_name(cell.load) for cell in own]
+    stored[load] = [cell.load for cell in own]
+    stored[temperature] = [cell.temperature for cell in own]
+    stored["batch_size"] = [recipe.optimisation_of(cell).samples for cell in own]
+    stored["learning_rate"] = [recipe.optimisation_of(cell).rate for cell in own]
     for name in ("phase", "phase_probability", "unfinished", "dead"):
         stored[name] = stored["cell_id"].map(cells[name])
-    for name in ("mode_connectivity", "mode_connectivity_se", "cka", "cka_se"):
+    tolerance = [name for name in ("connectivity_tolerance",) if name in cells]
+    for name in ("mode_connectivity", "mode_connectivity_se", "cka", "cka_se", *tolerance):
         stored[name] = stored["cell_id"].map(cells[name]).where(stored["measured"])
-    later = runs[runs["epoch"] == recipe.continued_epoch].set_index(["cell_id", "seed"])["train_loss"]
-    keys = pd.MultiIndex.from_frame(stored[["cell_id", "seed"]])
-    stored["continued_train_loss"] = pd.Series(later.reindex(keys).to_numpy()).where(stored["measured"])
+    if recipe.continued_epoch is not None:
+        later = runs[runs["epoch"] == recipe.continued_epoch].set_index(["cell_id", "seed"])["train_loss"]
+        keys = pd.MultiIndex.from_frame(stored[["cell_id", "seed"]])
+        stored["continued_train_loss"] = pd.Series(later.reindex(keys).to_numpy()).where(stored["measured"])
     return stored

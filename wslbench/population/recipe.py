@@ -3,181 +3,172 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from itertools import combinations
+from typing import Literal, NamedTuple, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import numpy as np
+from pydantic import Field, model_validator
 
 from wslbench.architectures import Architecture
 from wslbench.datasets import DATASETS
-from wslbench.errors import RecipeError
 from wslbench.landscape import PhaseCutoffs
-from wslbench.training import Augmentation, Optimisation
-
-RECIPES_PATH = Path(__file__).resolve().parent / "recipes"
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from wslbench.population.recipe_parts import CardText, GridTried, HessianSettings, LoadAxis, Record, TemperatureAxis
+from wslbench.training import Augmentation, Optimisation, seed_from
 
 
-class LoadAxis(_Record):
-    """The load-like hyper-parameter: an argument of the architecture."""
+class Cell(NamedTuple):
+    """A grid point of a recipe."""
 
-    column: str
-    label: str
-    values: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
-
-
-class TemperatureAxis(_Record):
-    """The temperature-like hyper-parameter: the learning rate."""
-
-    column: str = "learning_rate"
-    label: str
-    values: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    load: int | float
+    temperature: int | float
+    cell_id: str
 
 
-class HessianSettings(_Record):
-    """On which images, and how long, the Hessian's trace and top eigenvalue are estimated."""
-
-    subset_size: int = Field(default=256, ge=1)
-    relative_tolerance: float = Field(default=0.1, gt=0)
-    maximum_probes: int = Field(default=64, ge=8)
-    lanczos_iterations: int = Field(default=20, ge=2)
-
-
-class CardText(_Record):
-    """What the zoo's card says in words."""
-
-    description: str
-    licence: str
-    citation: str
-    modality: str
-
-
-class GridTried(_Record):
-    """A grid that was tried on the way to the recipe, with what it showed."""
-
-    grid: str
-    seen: str
-
-
-class Recipe(_Record):
+class Recipe(Record):
     """A zoo, before it is grown.
 
     Attributes
     ----------
+    scale
+        Which of its recipe file's scales this is; empty where the file has one only.
+    data_arguments
+        Of the data set's loader.
+    train_subset, test_subset
+        Samples that are used, drawn once for the zoo and the same for all runs; None: all. Of a text, its first
+        tokens.
     label_noise
         Share of the train labels that are wrong: drawn once for the zoo, the same for all runs. Test labels
         stay as they are.
     architecture
-        Builder and the arguments that all cells share; the load axis adds its own.
+        Builder and the arguments that all cells share; an axis may add its own.
     measured_epoch
-        The epoch whose checkpoint the order parameters and the phase belong to; the runs go on to twice as
-        many epochs, to find cells whose phase would still change.
+        The epoch whose checkpoint the order parameters and the phase belong to; it may lie before the end of the
+        schedule.
     early_epoch
         An earlier checkpoint that is stored too.
+    unfinished_check
+        How cells are found whose phase changes when they train twice as long. ``continued``: the runs themselves go
+        on for twice ``measured_epoch`` (with a constant schedule, its first half is then the shorter run itself);
+        ``longer``: fresh runs on a schedule of twice the length; ``none``: not at all, and the card says so.
+    connectivity_noise
+        A cell is connected from −max(2, this × the standard deviation of its runs' error) percentage points on: 0
+        for classifiers; more where the error is no share of samples and seeds differ by much more than 2.
+    disjoint_pairs
+        So many disjoint seed pairs are compared, a fixed draw; None: all pairs.
+    stacking
+        Whether networks train as one computation. ``measured``: where a short measurement finds it faster. The two
+        agree to floating-point tolerance, not to the bit, so that a zoo to be grown again exactly says which.
     cutoffs
         The frozen cut-offs of another zoo, for a grid too small to have its own.
+    unpublished
+        Fields that a published zoo's authors left open and that are our choice.
     tuned, grids_tried
         What was chosen by looking at order parameters, and every grid that was looked at.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    scale: str = ""
     card: CardText
     data_set: str
+    data_arguments: dict[str, int | float | str | bool] = Field(default_factory=dict)
+    train_subset: int | None = Field(default=None, ge=1)
+    test_subset: int | None = Field(default=None, ge=1)
     label_noise: float = Field(default=0.0, ge=0, le=0.5)
     architecture: Architecture
     load: LoadAxis
     temperature: TemperatureAxis
     seeds: int = Field(ge=3)
     optimisation: Optimisation
-    early_epoch: int = Field(ge=1)
-    measured_epoch: int = Field(ge=2)
+    early_epoch: int | None = Field(default=None, ge=1)
+    measured_epoch: int = Field(ge=1)
+    unfinished_check: Literal["continued", "longer", "none"] = "continued"
     augmentation: Augmentation = Augmentation()
     curve: Optimisation
+    connectivity_noise: float = Field(default=0.0, ge=0)
+    disjoint_pairs: int | None = Field(default=None, ge=1)
     hessian: HessianSettings = HessianSettings()
+    stacking: Literal["measured", "stacked", "one_by_one"] = "measured"
     cutoffs: PhaseCutoffs | None = None
+    unpublished: list[str] = Field(default_factory=list)
     tuned: str = ""
-    grids_tried: list[GridTried] = []
+    grids_tried: list[GridTried] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.data_set not in DATASETS:
             raise ValueError(f"data_set {self.data_set!r} is unknown: use one of {', '.join(sorted(DATASETS))}")
-        if not self.early_epoch < self.measured_epoch == self.optimisation.epochs:
-            raise ValueError("early_epoch < measured_epoch = optimisation.epochs is asked for")
-        if self.optimisation.schedule != "constant":
-            raise ValueError("optimisation.schedule must be constant: its first half is then the shorter run itself")
-        if self.curve.learning_rate is None:
-            raise ValueError("curve.learning_rate is missing")
+        if self.early_epoch is not None and not self.early_epoch < self.measured_epoch:
+            raise ValueError("early_epoch must lie before measured_epoch")
+        if not self.measured_epoch <= self.optimisation.epochs:
+            raise ValueError("measured_epoch lies after the last of optimisation.epochs")
+        if self.unfinished_check == "continued" and not (
+            self.optimisation.schedule == "constant" and self.measured_epoch == self.optimisation.epochs
+        ):
+            raise ValueError(
+                "unfinished_check: continued needs a constant schedule measured at its last epoch, so that the longer "
+                "run begins as the shorter one; use longer or none"
+            )
+        if self.curve.learning_rate is None or self.curve.batch_size is None:
+            raise ValueError("curve.learning_rate and curve.batch_size must be set")
+        if self.disjoint_pairs is not None and 2 * self.disjoint_pairs > self.seeds:
+            raise ValueError(f"disjoint_pairs: {self.seeds} seeds make at most {self.seeds // 2}")
         for axis in (self.load, self.temperature):
             if list(axis.values) != sorted(set(axis.values)):
                 raise ValueError(f"{axis.column}: values must ascend without repetition")
+        if self.load.column == self.temperature.column:
+            raise ValueError("load and temperature have the same column")
+        for name in ("learning_rate", "batch_size"):
+            if (getattr(self.optimisation, name) is None) == (name != self.temperature.sets):
+                raise ValueError(f"optimisation.{name}: set it there, or by the temperature axis, not both or neither")
+        if self.temperature.sets == "batch_size" and not all(isinstance(v, int) for v in self.temperature.values):
+            raise ValueError("temperature.values: batch sizes are whole numbers")
         return self
 
     @property
-    def continued_epoch(self) -> int:
-        """The end of the runs that go on for twice as long."""
-        return 2 * self.measured_epoch
+    def continued_epoch(self) -> int | None:
+        """The epoch at which it is asked again which phase a cell is in; None: it is not asked."""
+        return None if self.unfinished_check == "none" else 2 * self.measured_epoch
 
-    def architecture_of(self, load: int) -> Architecture:
+    @property
+    def kept_epochs(self) -> tuple[int, ...]:
+        """Epochs that the zoo stores."""
+        return (self.measured_epoch,) if self.early_epoch is None else (self.early_epoch, self.measured_epoch)
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The seed pairs of a cell that are compared."""
+        if self.disjoint_pairs is None:
+            return list(combinations(range(self.seeds), 2))
+        order = np.random.default_rng(seed_from(self.name, "pairs")).permutation(self.seeds).tolist()
+        return [(order[2 * number], order[2 * number + 1]) for number in range(self.disjoint_pairs)]
+
+    def architecture_of(self, load: float) -> Architecture:
         """The architecture at one value of the load."""
-        return Architecture(
-            builder=self.architecture.builder, arguments=self.architecture.arguments | {self.load.column: load}
-        )
+        own = {self.load.column: load} if self.load.sets == "architecture" else {}
+        return Architecture(builder=self.architecture.builder, arguments=self.architecture.arguments | own)
 
-    def architecture_name(self, load: int) -> str:
+    def architecture_name(self, load: float) -> str:
         """The name that shards and tables use for it."""
-        digits = len(str(max(self.load.values)))
-        return f"{self.architecture.builder}-{self.load.column}-{load:0{digits}d}"
+        if self.load.sets != "architecture":
+            return self.architecture.builder
+        digits = len(_text(max(self.load.values)))
+        return f"{self.architecture.builder}-{self.load.column}-{_text(load).zfill(digits)}"
+
+    def optimisation_of(self, cell: Cell) -> Optimisation:
+        """How a cell's runs are trained: what the temperature sets is set."""
+        return self.optimisation.model_copy(update={self.temperature.sets: cell.temperature})
+
+    def coefficient_of(self, cell: Cell) -> float | None:
+        """Coefficient of a cell's physics problem; None where there is none."""
+        return float(cell.load) if self.load.sets == "coefficient" else None
 
     def cells(self) -> Iterator[Cell]:
         """Every cell of the grid, by load, then temperature."""
         for load in self.load.values:
             for temperature in self.temperature.values:
-                yield Cell(load, temperature, f"{self.load.column}={load}_{self.temperature.column}={temperature:g}")
+                name = f"{self.load.column}={_text(load)}_{self.temperature.column}={_text(temperature)}"
+                yield Cell(load, temperature, name)
 
 
-class Cell(NamedTuple):
-    """A grid point of a recipe."""
-
-    load: int
-    temperature: float
-    cell_id: str
-
-
-def load_recipe(name_or_path: str | Path) -> Recipe:
-    """Read a recipe that ships with wslbench, by name, or a YAML file.
-
-    Raises
-    ------
-    RecipeError
-        If there is none, or it is not valid; the message names file and field.
-    """
-    path = _recipe_path(name_or_path)
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping of fields, not {type(content).__name__}")
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
-        raise RecipeError(f"{path}: {problems}") from error
-
-
-def _recipe_path(name_or_path: str | Path) -> Path:
-    path = Path(name_or_path)
-    shipped = RECIPES_PATH / f"{name_or_path}.yaml"
-    if path.suffix not in {".yaml", ".yml"} and shipped.is_file():
-        return shipped
-    if path.is_file():
-        return path
-    known = ", ".join(sorted(recipe.stem for recipe in RECIPES_PATH.glob("*.yaml")))
-    raise RecipeError(f"no recipe {str(name_or_path)!r}: give a YAML file, or one that ships with wslbench: {known}")
+def _text(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"

@@ -2,8 +2,11 @@
 
 from wslbench.training.augmentation import Augmentation
 from wslbench.training.batch_norm import reestimate_batch_norm
-from wslbench.training.loop import Optimisation, TrainingResult, train_stack
+from wslbench.training.loop import RunSettings, TrainingResult, train_stack
 from wslbench.training.measure import Performance, logits_of, performance
+from wslbench.training.objectives import Classification, Convection, Language, Objective
+from wslbench.training.optimisation import Optimisation
+from wslbench.training.pass_size import PassSize, measure_pass_size
 from wslbench.training.seeding import seed_from
 from wslbench.training.stack import ModelStack
 
@@ -13,11 +16,18 @@ TRAINER_VERSION = 1
 __all__ = [
     "TRAINER_VERSION",
     "Augmentation",
+    "Classification",
+    "Convection",
+    "Language",
     "ModelStack",
+    "Objective",
     "Optimisation",
+    "PassSize",
     "Performance",
+    "RunSettings",
     "TrainingResult",
     "logits_of",
+    "measure_pass_size",
     "performance",
     "reestimate_batch_norm",
     "seed_from",

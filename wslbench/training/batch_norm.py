@@ -6,9 +6,12 @@ same statistics wherever they come from: a run, a point on a curve, a generated 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
+from torch.nn.modules.dropout import _DropoutNd
 
 from wslbench.training.stack import ModelStack, Tensors, batch_norms
 
@@ -29,7 +32,16 @@ def reestimate_batch_norm(stack: ModelStack, inputs: Tensor, batch_size: int = R
     inputs
         The clean train set ``[n, ...]``, in stored order.
     """
+    return reestimate_from_batches(stack, torch.split(inputs, batch_size))
+
+
+@torch.no_grad()
+def reestimate_from_batches(stack: ModelStack, batches: Iterable[Tensor]) -> ModelStack:
+    """As :func:`reestimate_batch_norm`, of inputs that come in batches ``[batch, ...]``."""
     template = stack.architecture.module().train()
+    for module in template.modules():
+        if isinstance(module, _DropoutNd):
+            module.eval()  # the statistics of the whole network, as it is evaluated
     layers = list(batch_norms(template))
     if not layers:
         return stack
@@ -42,7 +54,7 @@ def reestimate_batch_norm(stack: ModelStack, inputs: Tensor, batch_size: int = R
 
     forward = vmap(forward_one, in_dims=(0, 0, None), randomness="different")
     seen = 0
-    for batch in torch.split(inputs, batch_size):
+    for batch in batches:
         seen += len(batch)
         for layer in layers:
             layer.momentum = len(batch) / seen

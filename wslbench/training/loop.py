@@ -1,59 +1,47 @@
-"""The stacked training loop: many networks of one architecture, each with its own data order and rates."""
+"""The training loop: many networks of one architecture, each with its own data order and hyper-parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from wslbench.errors import RecipeError
-from wslbench.training.augmentation import Augmentation, AugmentedImages
-from wslbench.training.stack import ModelStack, Tensors, training_forward
+from wslbench.training.objectives import Objective
+from wslbench.training.optimisation import Optimisation
+from wslbench.training.pass_size import PassSize
+from wslbench.training.stack import ModelStack, Tensors, concatenate
+from wslbench.training.stacked_losses import stacked_losses
 
 Progress = Callable[[float], None]
-"""Called with the number of steps of the whole stack done since the last call."""
+"""Called with the share of the work of one call that was done since the last time; the shares sum to 1."""
 
 
-class Optimisation(BaseModel):
-    """SGD with momentum and weight decay, as torch's: the decay is added to the gradient.
+class RunSettings(NamedTuple):
+    """What differs between the networks of a stack, one entry a network.
 
     Attributes
     ----------
-    batch_size
-        Images a step. The last, incomplete batch of an epoch is left out, so that all batches are alike.
-    schedule
-        ``constant``, or ``cosine`` to 0 over ``epochs``; both after a linear warm-up.
-    warmup_epochs
-        Length of the warm-up. In epochs, not as a share of the run: a run that goes on for twice as long
-        then has the shorter run as its first half (for the constant schedule).
+    seeds
+        Fix the order of the data and the augmentation.
+    learning_rates
+        Peak rates, which the schedule scales.
+    weight_decays
+        None: that of the optimisation for all.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    seeds: Sequence[int]
+    learning_rates: Sequence[float]
+    weight_decays: Sequence[float] | None = None
 
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
-    learning_rate: float | None = Field(default=None, gt=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=5e-4, ge=0)
-    schedule: Literal["constant", "cosine"] = "constant"
-    warmup_epochs: float = Field(default=0.0, ge=0)
-
-    def rate_factor(self, step: int, steps_per_epoch: int) -> float:
-        """Factor on the learning rate at ``step``, counted from 0."""
-        warmup = self.warmup_epochs * steps_per_epoch
-        if step < warmup:
-            return (step + 1) / warmup
-        if self.schedule == "constant":
-            return 1.0
-        total = self.epochs * steps_per_epoch
-        return 0.5 * (1.0 + float(np.cos(np.pi * (step - warmup) / max(1.0, total - warmup))))
+    def rows(self, first: int, last: int) -> RunSettings:
+        """The settings of the networks from ``first`` to before ``last``."""
+        decays = None if self.weight_decays is None else self.weight_decays[first:last]
+        return RunSettings(self.seeds[first:last], self.learning_rates[first:last], decays)
 
 
 @dataclass
@@ -74,102 +62,104 @@ class TrainingResult:
 
 def train_stack(
     stack: ModelStack,
-    inputs: Tensor,
-    labels: Tensor,
+    objective: Objective,
     optimisation: Optimisation,
-    learning_rates: Sequence[float],
-    seeds: Sequence[int],
+    settings: RunSettings,
     keep_epochs: Sequence[int],
-    augmentation: Augmentation | None = None,
     progress: Progress | None = None,
+    pass_size: PassSize | None = None,
 ) -> TrainingResult:
-    """Train every network of a stack, each from its own seed's data order at its own learning rate.
+    """Train every network of a stack, each from its own seed's data order with its own hyper-parameters.
 
     Parameters
     ----------
     stack
         The networks at initialisation; not changed.
-    inputs, labels
-        Train set ``[n, ...]`` and ``[n]``.
-    learning_rates, seeds
-        One a network. The seed fixes the order of the data and the augmentation.
+    objective
+        Train data, and the loss.
+    settings
+        One entry a network.
     keep_epochs
-        Epochs, from 1, at whose end the networks are kept.
+        Epochs, from 1, at whose end the networks are kept. Training ends with the last of them, which may lie before
+        the end of the schedule.
     progress
-        Called with the number of steps done, about once an epoch.
+        Called about once an epoch.
+    pass_size
+        How many networks are one computation; None: all. Every size above one gives the same bits; networks
+        trained one by one without stacking agree with them to floating-point tolerance.
 
     Raises
     ------
     RecipeError
         If a batch is larger than the train set.
     """
-    steps_per_epoch = len(labels) // optimisation.batch_size
-    if steps_per_epoch == 0:
-        raise RecipeError(f"batch size {optimisation.batch_size} is larger than the train set ({len(labels)})")
-    forward = training_forward(stack.architecture)
-    images = AugmentedImages(inputs, augmentation or Augmentation())
-    generators = [np.random.default_rng(seed) for seed in seeds]
-    parameters = {name: tensor.detach().clone() for name, tensor in stack.parameters.items()}
-    optimiser = StackedSGD(parameters, torch.tensor(learning_rates), optimisation.momentum, optimisation.weight_decay)
+    steps_per_epoch = optimisation.steps_per_epoch(objective.train_size)
+    networks, stacked = pass_size or PassSize(stack.size, stacked=True)
+    parts = []
+    for first in range(0, stack.size, networks):
+        last = min(first + networks, stack.size)
+        rows = np.arange(first, last)
+        share = (last - first) / stack.size
+        report = None if progress is None else _scaled(progress, share)
+        part = _train_together(
+            stack.select(rows),
+            objective.select(rows),
+            optimisation,
+            settings.rows(first, last),
+            keep_epochs,
+            steps_per_epoch,
+            report,
+            stacked,
+        )
+        parts.append(part)
+    if len(parts) == 1:
+        return parts[0]
+    return TrainingResult(
+        {epoch: concatenate([part.checkpoints[epoch] for part in parts]) for epoch in parts[0].checkpoints},
+        np.concatenate([part.running_loss for part in parts], axis=1),
+    )
 
+
+def _train_together(
+    stack: ModelStack,
+    objective: Objective,
+    optimisation: Optimisation,
+    settings: RunSettings,
+    keep_epochs: Sequence[int],
+    steps_per_epoch: int,
+    progress: Progress | None,
+    stacked: bool,
+) -> TrainingResult:
+    losses_of = stacked_losses(stack.architecture, objective, stacked)
+    generators = [np.random.default_rng(seed) for seed in settings.seeds]
+    decays = settings.weight_decays or [optimisation.weight_decay] * stack.size
+    optimiser = optimisation.stacked_optimiser(stack.parameters, settings.learning_rates, decays)
     result = TrainingResult()
     running: list[NDArray[np.float64]] = []
-    for epoch in range(1, optimisation.epochs + 1):
-        order = np.stack([generator.permutation(len(labels)) for generator in generators])
-        total = torch.zeros(stack.size, dtype=torch.float64)
+    last_epoch = min(optimisation.epochs, max(keep_epochs))
+    for epoch in range(1, last_epoch + 1):
+        order = np.stack([generator.permutation(objective.train_size) for generator in generators])
+        total = torch.zeros(stack.size, dtype=torch.float64, device=stack.device)
         for batch_number in range(steps_per_epoch):
-            start = batch_number * optimisation.batch_size
-            index = order[:, start : start + optimisation.batch_size]
-            batch = images.batch(index, generators)
-            targets = labels[torch.from_numpy(index)]
-            losses = stacked_cross_entropy(forward(optimiser.leaves(), batch), targets)
+            start = batch_number * optimisation.samples
+            batch = objective.draw(order[:, start : start + optimisation.samples], generators)
+            losses = losses_of(optimiser.leaves(), batch)
             step = (epoch - 1) * steps_per_epoch + batch_number
-            optimiser.step(losses.sum(), optimisation.rate_factor(step, steps_per_epoch))
+            optimisation.step(optimiser, losses.sum(), step, steps_per_epoch)
             total += losses.detach().double()
-        running.append((total / steps_per_epoch).numpy())
+        running.append((total / steps_per_epoch).cpu().numpy())
         if epoch in keep_epochs:
-            kept = {name: tensor.detach().clone() for name, tensor in optimiser.parameters.items()}
-            result.checkpoints[epoch] = ModelStack(stack.architecture, kept, dict(stack.statistics))
+            result.checkpoints[epoch] = _copy(stack, optimiser.parameters)
         if progress is not None:
-            progress(steps_per_epoch)
+            progress(1 / last_epoch)
     result.running_loss = np.stack(running)
     return result
 
 
-def stacked_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of each network ``[size]`` from logits ``[size, batch, classes]``."""
-    size, batch, classes = logits.shape
-    flat = cross_entropy(logits.reshape(-1, classes), targets.reshape(-1), reduction="none")
-    return flat.reshape(size, batch).mean(1)
+def _copy(stack: ModelStack, parameters: Tensors) -> ModelStack:
+    kept: dict[str, Tensor] = {name: tensor.detach().clone() for name, tensor in parameters.items()}
+    return ModelStack(stack.architecture, kept, dict(stack.statistics))
 
 
-class StackedSGD:
-    """SGD with momentum on stacked tensors, one learning rate a network.
-
-    The gradient of the *sum* of the networks' losses is each network's own gradient: none sees another.
-    """
-
-    def __init__(self, parameters: Tensors, learning_rates: Tensor, momentum: float, weight_decay: float) -> None:
-        self.parameters = parameters
-        self._learning_rates = learning_rates
-        self._momentum = momentum
-        self._weight_decay = weight_decay
-        self._velocity = {name: torch.zeros_like(tensor) for name, tensor in parameters.items()}
-
-    def leaves(self) -> Tensors:
-        """The parameters as leaves of a new graph."""
-        for tensor in self.parameters.values():
-            tensor.requires_grad_(True)
-        return self.parameters
-
-    def step(self, loss: Tensor, rate_factor: float) -> None:
-        """One step down the gradient of ``loss``, at ``rate_factor`` times the learning rates."""
-        names = list(self.parameters)
-        gradients = torch.autograd.grad(loss, [self.parameters[name] for name in names])
-        with torch.no_grad():
-            for name, gradient in zip(names, gradients, strict=True):
-                tensor = self.parameters[name].requires_grad_(False)
-                velocity = self._velocity[name].mul_(self._momentum).add_(gradient)
-                velocity.add_(tensor, alpha=self._weight_decay)
-                rates = (self._learning_rates * rate_factor).to(tensor.dtype)
-                tensor.sub_(velocity * rates.reshape(-1, *[1] * (tensor.dim() - 1)))
+def _scaled(progress: Progress, share: float) -> Progress:
+    return lambda part: progress(share * part)

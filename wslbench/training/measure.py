@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -30,12 +31,25 @@ def logits_of(stack: ModelStack, inputs: Tensor, batch_size: int = EVALUATION_BA
 @torch.no_grad()
 def performance(stack: ModelStack, inputs: Tensor, labels: Tensor) -> Performance:
     """Loss and accuracy of every network over a whole data set."""
-    return performance_of_logits(logits_of(stack, inputs), labels)
+    return performance_in_batches(stack, torch.split(inputs, EVALUATION_BATCH), labels)
 
 
-def performance_of_logits(logits: Tensor, labels: Tensor) -> Performance:
-    """Loss and accuracy from logits ``[size, n, classes]`` and labels ``[n]``."""
-    log_probability = logits.double().log_softmax(-1)
-    picked = log_probability.gather(-1, labels.expand(logits.shape[:-1]).unsqueeze(-1)).squeeze(-1)
-    correct = logits.argmax(-1) == labels
-    return Performance(-picked.mean(-1), correct.double().mean(-1))
+@torch.no_grad()
+def performance_in_batches(stack: ModelStack, batches: Iterable[Tensor], labels: Tensor) -> Performance:
+    """As :func:`performance`, of inputs that come in batches in the order of ``labels [n]``.
+
+    Logits are dropped batch by batch: those of a whole data set would not fit for large stacks.
+    """
+    forward = evaluation_forward(stack.architecture, EVALUATION_BATCH)
+    loss = torch.zeros(stack.size, dtype=torch.float64)
+    correct = torch.zeros(stack.size, dtype=torch.float64)
+    start = 0
+    for batch in batches:
+        logits = forward(stack.parameters, stack.statistics, batch)
+        here = labels[start : start + len(batch)]
+        log_probability = logits.double().log_softmax(-1)
+        picked = log_probability.gather(-1, here.expand(logits.shape[:-1]).unsqueeze(-1)).squeeze(-1)
+        loss -= picked.sum(-1).cpu()
+        correct += (logits.argmax(-1) == here).sum(-1).double().cpu()
+        start += len(batch)
+    return Performance(loss / start, correct / start)

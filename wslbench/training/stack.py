@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -52,6 +51,18 @@ class ModelStack:
     def size(self) -> int:
         return next(iter(self.parameters.values())).shape[0]
 
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self.parameters.values())).device
+
+    def to(self, device: torch.device) -> ModelStack:
+        """The same networks on another device."""
+        return ModelStack(
+            self.architecture,
+            {name: tensor.to(device) for name, tensor in self.parameters.items()},
+            {name: tensor.to(device) for name, tensor in self.statistics.items()},
+        )
+
     @classmethod
     def initialise(cls, architecture: Architecture, seeds: Sequence[int]) -> ModelStack:
         """One freshly initialised network a seed; each depends on its own seed only."""
@@ -80,7 +91,7 @@ class ModelStack:
 
     def select(self, rows: Sequence[int] | NDArray[np.int64] | Tensor) -> ModelStack:
         """The networks at ``rows``, copied."""
-        index = torch.as_tensor(rows)
+        index = torch.as_tensor(rows, device=self.device)
         return ModelStack(
             self.architecture,
             {name: tensor[index] for name, tensor in self.parameters.items()},
@@ -109,8 +120,8 @@ def batch_norms(network: nn.Module) -> Iterable[_BatchNorm]:
     return (module for module in network.modules() if isinstance(module, _BatchNorm))
 
 
-def training_forward(architecture: Architecture) -> Callable[[Tensors, Tensor], Tensor]:
-    """Forward of a whole stack in training mode, on ``[size, batch, ...]`` inputs: batch norm uses its batch.
+def training_template(architecture: Architecture) -> nn.Module:
+    """A module in training mode whose batch norm uses its batch.
 
     Running statistics are not tracked while training: what is stored is re-estimated afterwards anyway.
     """
@@ -118,24 +129,48 @@ def training_forward(architecture: Architecture) -> Callable[[Tensors, Tensor], 
     for layer in batch_norms(template):
         layer.track_running_stats = False
         layer.running_mean = layer.running_var = layer.num_batches_tracked = None
-
-    def forward_one(parameters: Tensors, inputs: Tensor) -> Tensor:
-        return functional_call(template, parameters, (inputs,))  # type: ignore[no-any-return]
-
-    # Dropout layers draw different masks for different models.
-    return vmap(forward_one, randomness="different")
+    return template
 
 
-def evaluation_forward(architecture: Architecture, batch_size: int) -> Callable[..., Tensor]:
-    """Forward ``(parameters, statistics, inputs)`` of a whole stack in evaluation mode.
-
-    Inputs ``[batch, ...]``, about ``batch_size`` of them, are the same for every network.
-    """
-    template = copy.deepcopy(architecture.module()).eval()
+def evaluation_template(architecture: Architecture) -> nn.Module:
+    """A module in evaluation mode, whose state is given to it by ``functional_call``."""
+    template = architecture.module().eval()
     for layer in batch_norms(template):
         layer.num_batches_tracked = None
+    return template
+
+
+def evaluation_forward(architecture: Architecture, inputs_each: int) -> Callable[..., Tensor]:
+    """Forward ``(parameters, statistics, inputs)`` of a whole stack in evaluation mode.
+
+    Inputs ``[batch, ...]``, about ``inputs_each`` of them, are the same for every network.
+    """
+    template = evaluation_template(architecture)
 
     def forward_one(parameters: Tensors, statistics: Tensors, inputs: Tensor) -> Tensor:
         return functional_call(template, (parameters, statistics), (inputs,))  # type: ignore[no-any-return]
 
-    return vmap(forward_one, in_dims=(0, 0, None), chunk_size=networks_per_pass(batch_size))
+    return vmap(forward_one, in_dims=(0, 0, None), chunk_size=networks_per_pass(inputs_each))
+
+
+def layer_input_forward(architecture: Architecture, layer: str, inputs_each: int) -> Callable[..., Tensor]:
+    """As :func:`evaluation_forward`, but gives what goes into ``layer``, a module's dotted name."""
+    template = evaluation_template(architecture)
+    seen: list[Tensor] = []
+
+    def keep(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen.append(inputs[0])
+
+    template.get_submodule(layer).register_forward_pre_hook(keep)
+
+    def forward_one(parameters: Tensors, statistics: Tensors, inputs: Tensor) -> Tensor:
+        functional_call(template, (parameters, statistics), (inputs,))
+        return seen.pop()
+
+    return vmap(forward_one, in_dims=(0, 0, None), chunk_size=networks_per_pass(inputs_each))
+
+
+def read_out_name(architecture: Architecture) -> str:
+    """The name of the last linear layer."""
+    linear = [name for name, module in architecture.module().named_modules() if isinstance(module, nn.Linear)]
+    return str(linear[-1])

@@ -1,0 +1,109 @@
+"""Objective: what networks are trained on and judged by, whatever they are: classifiers, PINNs, language models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wslbench.training.stack import ModelStack
+
+Network = Callable[[Tensor], Tensor]
+"""One network as a function of its inputs ``[batch, ...]``."""
+
+Batch = tuple[Tensor, ...]
+"""A batch for a whole stack: tensors ``[size, batch, ...]``, or ``[size]`` for a coefficient."""
+
+FloatArray = NDArray[np.float64]
+
+
+class CleanBatch(NamedTuple):
+    """The same samples for every network.
+
+    Attributes
+    ----------
+    tensors
+        What :meth:`Objective.loss` takes after the network.
+    dims
+        For each tensor, 0 if it has a row a network, None if all networks share it.
+    samples
+        How many inputs a network sees in it.
+    """
+
+    tensors: Batch
+    dims: tuple[int | None, ...]
+    samples: int
+
+
+class TrainValues(NamedTuple):
+    """Error in per cent and loss of every network ``[size]`` on the clean train set."""
+
+    error: FloatArray
+    loss: FloatArray
+
+
+class Objective(Protocol):
+    """Data and loss of a stack of networks.
+
+    Attributes
+    ----------
+    train_size
+        Samples that an epoch runs through.
+    measured
+        The columns that :meth:`measure` gives.
+    """
+
+    train_size: int
+    measured: tuple[str, ...]
+
+    def select(self, rows: Sequence[int] | NDArray[np.int64]) -> Self:
+        """The same for some of the networks: only coefficients that differ between networks are cut."""
+        ...
+
+    def to(self, device: torch.device) -> Self:
+        """The same with its data on another device."""
+        ...
+
+    def inputs_each(self, batch_size: int) -> int:
+        """Inputs that a network sees in a step of ``batch_size`` samples."""
+        ...
+
+    def draw(self, index: NDArray[np.int64], generators: Sequence[np.random.Generator]) -> Batch:
+        """Train samples ``index [size, batch]``, augmented; row ``i`` draws from ``generators[i]`` alone."""
+        ...
+
+    def loss(self, network: Network, *batch: Tensor) -> Tensor:
+        """Mean loss of one network on its row of a batch, a scalar."""
+        ...
+
+    def clean(self, rows: NDArray[np.int64]) -> CleanBatch:
+        """Train samples as they are, for Hessians."""
+        ...
+
+    def clean_inputs(self, batch_size: int) -> Iterable[Tensor]:
+        """The inputs of the clean train set in stored order, for batch-norm statistics."""
+        ...
+
+    def measure(self, stack: ModelStack) -> dict[str, FloatArray]:
+        """What is known of every network in evaluation mode: a value ``[size]`` for each of :attr:`measured`."""
+        ...
+
+    def error_of(self, measured: Mapping[str, FloatArray]) -> FloatArray:
+        """The error in per cent that curves are judged by, from what :meth:`measure` gave."""
+        ...
+
+    def train_values(self, stack: ModelStack) -> TrainValues:
+        """Error and loss on the clean train set, for curves."""
+        ...
+
+    def representation(self, stack: ModelStack) -> Tensor:
+        """What CKA compares: ``[size, samples, features]`` on held-out data."""
+        ...
+
+    def dead(self, measured: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
+        """Which networks are no better than a constant answer (``measured`` as :meth:`measure` gives it)."""
+        ...
