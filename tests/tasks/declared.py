@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 from tests.zoos import NAME
 from wslbench.bundled import bundled_path
 from wslbench.tasks import TaskBook, load_tasks
 
 
 def tiny_tasks(folder: Path) -> TaskBook:
-    """The tasks that ship, asked of the tiny zoo."""
+    """The tasks of digits-cnn, asked of the tiny zoo."""
     path = folder / "tasks.yaml"
-    path.write_text(bundled_path("tasks.yaml").read_text().replace("digits-cnn", NAME))
+    content = yaml.safe_load(bundled_path("tasks.yaml").read_text().replace("digits-cnn", NAME))
+    content["tasks"] = [entry for entry in content["tasks"] if entry["zoo"] == NAME]
+    content["suites"] = {
+        suite: [task for task in tasks if task.startswith(NAME)] for suite, tasks in content["suites"].items()
+    }
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
     return load_tasks(path)

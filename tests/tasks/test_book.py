@@ -28,11 +28,13 @@ def line_of(text: str) -> int:
     return next(number for number, line in enumerate(SHIPPED.splitlines(), 1) if text in line)
 
 
-def test_the_shipped_tasks_are_four_targets_under_three_protocols() -> None:
+def test_the_shipped_tasks_are_the_targets_of_both_zoos_under_three_protocols() -> None:
     book = load_tasks()
-    targets = ("phase", "test-accuracy", "loss-gap", "sharpness")
+    targets = {"digits-cnn": ("phase", "test-accuracy", "loss-gap", "sharpness"), "convection-pinn": ("phase", "error")}
     protocols = {"": "phase-stratified", "@new-load": "new-load", "@new-temperature": "new-temperature"}
-    assert list(book.tasks) == [f"digits-cnn.{target}{suffix}" for target in targets for suffix in protocols]
+    assert list(book.tasks) == [
+        f"{zoo}.{target}{suffix}" for zoo, asked in targets.items() for target in asked for suffix in protocols
+    ]
     for task_id, task in book.tasks.items():
         assert task.protocol == protocols["@" + task_id.split("@")[1] if "@" in task_id else ""]
         assert task.headline == ("balanced_accuracy" if task.target == "phase" else "kendall_tau")
@@ -44,7 +46,7 @@ def test_selection_keeps_order_and_takes_each_task_once() -> None:
     book = load_tasks()
     chosen = book.select(task=["digits-cnn.sharpness", "digits-cnn.phase"], suite="quick")
     assert [task.id for task in chosen] == ["digits-cnn.sharpness", "digits-cnn.phase", "digits-cnn.test-accuracy"]
-    assert len(book.select()) == 12
+    assert len(book.select()) == 18
     assert [task.id for task in book.select("digits-cnn.phase")] == ["digits-cnn.phase"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,18 +42,18 @@ def train_block(
 ) -> TrainedBlock:
     """Train all runs of a block, for as long as the recipe's check of unfinished cells wants, and keep the epochs."""
     runs = recipe.optimisation.model_copy(update={"batch_size": block.batch_size})
+    later = 2 * recipe.measured_epoch
     if recipe.unfinished_check == "continued":
-        longer = runs.model_copy(update={"epochs": 2 * recipe.measured_epoch})
-        return _train(recipe, block, objective, longer, "", pass_size, progress, device)
+        longer = runs.model_copy(update={"epochs": later})
+        return _train(recipe, block, objective, longer, [*recipe.kept_epochs, later], "", pass_size, progress, device)
     if recipe.unfinished_check == "none":
-        return _train(recipe, block, objective, runs, "", pass_size, progress, device)
+        return _train(recipe, block, objective, runs, recipe.kept_epochs, "", pass_size, progress, device)
     thirds = [None if progress is None else _share(progress, part / 3) for part in (1, 2)]
-    trained = _train(recipe, block, objective, runs, "", pass_size, thirds[0], device)
+    trained = _train(recipe, block, objective, runs, recipe.kept_epochs, "", pass_size, thirds[0], device)
     twice = runs.model_copy(
         update={"epochs": 2 * runs.epochs, "step_epochs": [2 * epoch for epoch in runs.step_epochs]}
     )
-    anew = _train(recipe, block, objective, twice, "longer-", pass_size, thirds[1], device)
-    later = 2 * recipe.measured_epoch
+    anew = _train(recipe, block, objective, twice, [later], "longer-", pass_size, thirds[1], device)
     return TrainedBlock(trained.checkpoints | {later: anew.checkpoints[later]}, trained.running_loss)
 
 
@@ -69,6 +70,7 @@ def _train(
     block: Block,
     objective: Objective,
     optimisation: Optimisation,
+    keep: Sequence[int],
     prefix: str,
     pass_size: PassSize | None,
     progress: Progress | None,
@@ -80,7 +82,6 @@ def _train(
         [run.rate for run in own],
         [run.weight_decay for run in own],
     )
-    keep = [*recipe.kept_epochs, 2 * recipe.measured_epoch]
     stack = initial_stack(recipe, block, prefix).to(device or torch.device("cpu"))
     result: TrainingResult = train_stack(stack, objective, optimisation, settings, keep, progress, pass_size)
     checkpoints = {
