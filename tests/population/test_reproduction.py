@@ -15,19 +15,25 @@ WEIGHTS = {"rtol": 1e-3, "atol": 1e-3}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("load", "temperature"), [(2, 0.01), (12, 0.014)])
-def test_a_cell_grown_again(load, temperature):
-    recipe = load_recipe("digits-cnn")
+@pytest.mark.parametrize(
+    ("name", "load", "temperature"),
+    [("digits-cnn", 2, 0.01), ("digits-cnn", 12, 0.014), ("convection-pinn", 2, 0.003)],
+)
+def test_a_cell_grown_again(name, load, temperature):
+    recipe = load_recipe(name)
     cell = next(c for c in recipe.cells() if (c.load, c.temperature) == (load, temperature))
-    alone = recipe.model_copy(update={"temperature": recipe.temperature.model_copy(update={"values": [temperature]})})
-    block = next(block for block in blocks_of(alone) if block.cells[0].load == load)
+    own = {"load": [load], "temperature": [temperature]}
+    alone = recipe.model_copy(
+        update={axis: getattr(recipe, axis).model_copy(update={"values": values}) for axis, values in own.items()}
+    )
+    block = next(blocks_of(alone))
     objective = make_objective(alone, block.runs(alone))
     trained = train_block(alone, block, objective)
-    zoo = wslbench.load_zoo("digits-cnn")
+    zoo = wslbench.load_zoo(name)
     rows = zoo.table[zoo.table["measured"] & (zoo.table["cell_id"] == cell.cell_id)].sort_values("seed")
     (stack,) = zoo.models(rows.index).by_architecture()
-    for name, grown in trained.checkpoints[recipe.measured_epoch].arrays().items():
-        np.testing.assert_allclose(grown[stack.positions], stack[name], **WEIGHTS, err_msg=name)
+    for tensor, grown in trained.checkpoints[recipe.measured_epoch].arrays().items():
+        np.testing.assert_allclose(grown[stack.positions], stack[tensor], **WEIGHTS, err_msg=tensor)
 
     measured = measure_block(alone, block, trained, objective)
     runs = measured.runs[measured.runs["epoch"] == recipe.measured_epoch]
