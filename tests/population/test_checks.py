@@ -27,6 +27,19 @@ def test_an_architecture_that_cannot_be_built(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"classes": 7}, "7 outputs, but digits has 10 classes"),
+        ({"in_channels": 3}, r"does not take inputs of shape \[1, 8, 8\]"),
+    ],
+)
+def test_an_architecture_that_does_not_fit_the_data(tmp_path, arguments, said):
+    with pytest.raises(RecipeError, match=said):
+        build_zoo(tiny_recipe(architecture={"builder": "cnn", "arguments": arguments}), tmp_path / "zoo")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_data_set_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("WSLBENCH_DATA", str(tmp_path / "empty"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.datasets.hub_layout import LAYOUTS, write_images, write_text
+from tests.population.engines_here import Here
 from wslbench.landscape import ORDER_PARAMETERS
 from wslbench.population.build import build_zoo
 from wslbench.population.engines import make_engine
@@ -31,7 +32,11 @@ CLASSES = {"svhn": 10, "cifar10": 10, "cifar100": 100, "tiny_imagenet": 200}
 # Names and shapes as torchvision, timm, Hugging Face transformers and plain lists of layers have them, at the
 # smallest load: width 2, dimension 6 or 8.
 PUBLISHED_TENSORS = {
-    "resnet18": {"conv1.weight": (2, 3, 3, 3), "layer1.0.bn1.running_var": (2,), "layer4.1.conv2.weight": (16, 16, 3, 3)},
+    "resnet18": {
+        "conv1.weight": (2, 3, 3, 3),
+        "layer1.0.bn1.running_var": (2,),
+        "layer4.1.conv2.weight": (16, 16, 3, 3),
+    },
     "resnet50": {"layer1.0.downsample.0.weight": (8, 2, 1, 1), "layer4.2.conv3.weight": (64, 16, 1, 1)},
     "vit": {"cls_token": (1, 1, 6), "blocks.2.attn.qkv.weight": (18, 6), "head.weight": (None, 6)},
     "gpt": {"transformer.wte.weight": (257, 8), "transformer.h.1.attn.c_attn.weight": (8, 24)},
@@ -125,7 +130,7 @@ def test_what_is_unpublished_names_fields(name):
 def data_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     for name in LAYOUTS:
-        write_images(folder, name, train=24, test=12)
+        write_images(folder, name, train=16, test=8, classes=2)  # few enough that no network looks dead
     write_text(folder, "openwebtext")
     return folder
 
@@ -136,51 +141,52 @@ def _own_data(data_folder, monkeypatch):
     monkeypatch.setenv("WSLBENCH_CACHE", str(data_folder / "cache"))
 
 
-class InThisProcess:
-    """An engine that saves the second or two of starting a worker."""
-
-    def run(self, jobs, work, folder, progress):
-        for job in jobs:
-            work(job.payload, progress)
-
-
 def few_steps(recipe: Recipe) -> Recipe:
     """The two smallest cells of a recipe, and of everything else as little as it allows."""
     plain = recipe.model_dump()
     plain["load"]["values"] = plain["load"]["values"][:2]
     plain["temperature"]["values"] = plain["temperature"]["values"][:1]
     annealed = recipe.measured_epoch == recipe.optimisation.epochs
-    plain["optimisation"] |= {"epochs": 2, "warmup_epochs": 0}
-    plain["measured_epoch"] = 2 if annealed else 1
+    # A cycle that begins at its peak: the usual first rates would not move a network in so few steps.
+    plain["optimisation"] |= {"epochs": 3, "warmup_epochs": 0, "one_cycle_start": 1}
+    plain["measured_epoch"] = 3 if annealed else 2
     plain["curve"] |= {"epochs": 1, "batch_size": 8}
     plain["hessian"] = {"subset_size": 4, "maximum_probes": 8, "lanczos_iterations": 2}
     plain["cutoffs"] = {"train_loss": 1.0, "cka": 0.5}
     plain["stacking"] = "stacked"  # what is faster need not be measured here
     if recipe.data_set == "convection":
-        plain["data_arguments"] = {"interior": 128, "initial": 16, "boundary": 16}
+        plain["data_arguments"] = {"interior": 128, "initial": 32, "boundary": 32}
+        plain["optimisation"] |= {"epochs": 40, "batch_size": 32}
+        plain["measured_epoch"] = 40
+        plain["temperature"]["values"] = recipe.temperature.values[-2:-1]
         return Recipe.model_validate(plain)
-    context = recipe.architecture.arguments.get("context", 0)
-    train, test = (12 * context + 1, 4 * context + 1) if context else (16, 8)
-    return Recipe.model_validate(plain | {"train_subset": train, "test_subset": test})
+    if recipe.data_set == "openwebtext":
+        plain["optimisation"] |= {"epochs": 10, "learning_rate": 0.02}
+        plain["measured_epoch"] = 10
+        context = recipe.architecture.arguments["context"]
+        return Recipe.model_validate(plain | {"train_subset": 12 * context + 1, "test_subset": 4 * context + 1})
+    if recipe.data_set != "svhn" or recipe.architecture.builder == "resnet50":
+        plain["unfinished_check"] = "none"  # the check of unfinished cells takes as long again: once will do
+    return Recipe.model_validate(plain | {"train_subset": 16, "test_subset": 8})
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_two_smallest_cells_of_the_laptop_scale_become_a_zoo(name, tmp_path):
     recipe = few_steps(load_recipe(name, "laptop"))
-    # One of them as the command line does it, in worker processes.
-    engine = make_engine("local", 2) if name == "vit-cifar10" else InThisProcess()
+    # One of them as the command line does it, in a worker process.
+    engine = make_engine("local", 1) if name == "vit-cifar10" else Here()
     zoo, notes = build_zoo(recipe, tmp_path / name, jobs=2, engine=engine)
     assert verify(zoo) == []
     table = zoo.table
     assert len(table) == 2 * recipe.seeds
     assert table["measured"].all()
     measured = [*ORDER_PARAMETERS, "hessian_trace", "hessian_top_eigenvalue", "loss_slope"]
-    if recipe.measured_epoch == 1:
-        measured.remove("loss_slope")  # there is no slope of a single epoch
     assert np.isfinite(table[measured].to_numpy(dtype=np.float64)).all()
     assert table["cka"].between(0, 1 + 1e-9).all()
-    alive = ~table["dead"].astype(bool)
-    assert (table["phase"].notna() == alive.groupby(table["cell_id"]).transform("all")).all(), notes
+    # A cell with a run that learnt nothing in so few steps has no phase; not both are such.
+    dead = table.groupby("cell_id")["dead"].any()
+    assert (table.groupby("cell_id")["phase"].count().eq(0) == dead).all()
+    assert not dead.all(), notes
     state = zoo.models(table.index)[0].state_dict()
     for tensor, shape in PUBLISHED_TENSORS[recipe.architecture.builder].items():
         assert tensor in state

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wslbench.landscape.order_maps import FloatArray, OrderMap
+from wslbench.landscape.order_maps import FloatArray, OrderMap, two_digits
 from wslbench.landscape.phases import PHASES
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
     from wslbench.zoo import ZooCard
 
-PHASE_COLOURS = {"I": "#c98a5e", "II": "#d9b452", "III": "#a8cbea", "IV-A": "#b9e6d0", "IV-B": "#ecfaf0"}
+PHASE_COLOURS = {"I": "#b2734b", "II": "#c49d3f", "III": "#9bbfe2", "IV-A": "#b0e0c9", "IV-B": "#dff5e6"}
 """Kept apart by their greys alone: each is lighter than the one before."""
 
-CELL_TEXT = 7.0
-"""Points."""
+CELL_TEXT, LONG_CELL_TEXT = 7.0, 6.0
+"""Points, for up to four characters and for more."""
 
 _CERTAIN_FROM = 0.8
-_OFFSCALE_SHARE = 0.01
 
 
 def draw_phases(axes: Axes, card: ZooCard, cells: pd.DataFrame) -> None:
@@ -56,16 +56,17 @@ def draw_phases(axes: Axes, card: ZooCard, cells: pd.DataFrame) -> None:
 
 def draw_map(axes: Axes, card: ZooCard, cells: pd.DataFrame, order_map: OrderMap) -> None:
     """One quantity, with its value in every cell and the phase rule's cut-off, if it has one, as a line."""
-    values = shown_values(order_map, cells)
-    picture = grid(card, cells, cells[order_map.column] * np.nan + values)
+    picture = shown_grid(card, cells, order_map)
     # From dark to light without a turn, so that a print in grey has the same order.
     image = axes.imshow(picture, cmap="viridis", norm=_norm(picture, order_map.wide), origin="lower", aspect="auto")
     for (row, column), value in np.ndenumerate(picture):
         if np.isfinite(value):
-            red, green, blue, _ = image.cmap(image.norm(value))
+            red, green, blue, _ = image.to_rgba(np.asarray(value))
             colour = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
-            axes.text(column, row, order_map.text(value), ha="center", va="center", size=CELL_TEXT, color=colour)
-    axes.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
+            text = order_map.text(value)
+            size = CELL_TEXT if len(text) <= 4 else LONG_CELL_TEXT
+            axes.text(column, row, text, ha="center", va="center", size=size, color=colour)
+    _draw_scale(axes, image, order_map)
     _name_axes(axes, card)
     title = order_map.title
     cutoffs = (card.phase_rule or {}).get("cutoffs", {})
@@ -77,9 +78,9 @@ def draw_map(axes: Axes, card: ZooCard, cells: pd.DataFrame, order_map: OrderMap
     axes.set_title(title)
 
 
-def shown_values(order_map: OrderMap, cells: pd.DataFrame) -> FloatArray:
-    """What a map draws, a value a cell; NaN where it has none."""
-    values = order_map.shown(cells[order_map.column].to_numpy(dtype=np.float64))
+def shown_grid(card: ZooCard, cells: pd.DataFrame, order_map: OrderMap) -> FloatArray:
+    """What a map draws, by temperature and load; NaN where a cell stays blank."""
+    values = order_map.shown(grid(card, cells, cells[order_map.column]))
     return np.where(np.isfinite(values), values, np.nan)
 
 
@@ -106,29 +107,50 @@ def _norm(picture: FloatArray, wide: bool) -> Any:
         low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
     if not wide:
         return Normalize(low, high)
-    return LogNorm(low, high) if low > 0 else AsinhNorm(_OFFSCALE_SHARE * max(-low, high), low, high)
+    if low > 0:
+        return LogNorm(low, high)
+    sizes = np.abs(picture[np.isfinite(picture) & (picture != 0)])
+    return AsinhNorm(float(np.median(sizes)) if len(sizes) else 1.0, low, high)
+
+
+def _draw_scale(axes: Axes, image: AxesImage, order_map: OrderMap) -> None:
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    options: dict[str, Any] = {}
+    if order_map.wide:  # plain numbers, not powers of ten
+        options["format"] = FuncFormatter(lambda value, _: two_digits(value))
+        if isinstance(image.norm, LogNorm):
+            options["ticks"] = LogLocator(subs=(1.0, 2.0, 5.0))
+    bar = axes.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, **options)
+    if order_map.wide:
+        bar.ax.yaxis.set_minor_locator(NullLocator())
 
 
 def _draw_border(axes: Axes, beyond: FloatArray) -> bool:
     """A line between cells on the two sides of a cut-off (1 and 0; NaN: none); whether there is any."""
-    edges = []
-    for row, column in zip(*np.nonzero(np.abs(np.diff(beyond, axis=1)) == 1), strict=True):
-        edges.append(([column + 0.5, column + 0.5], [row - 0.5, row + 0.5]))
-    for row, column in zip(*np.nonzero(np.abs(np.diff(beyond, axis=0)) == 1), strict=True):
-        edges.append(([column - 0.5, column + 0.5], [row + 0.5, row + 0.5]))
+    from matplotlib.collections import LineCollection
+
+    beside = zip(*np.nonzero(np.abs(np.diff(beyond, axis=1)) == 1), strict=True)
+    above = zip(*np.nonzero(np.abs(np.diff(beyond, axis=0)) == 1), strict=True)
+    edges = [[(x + 0.5, y - 0.5), (x + 0.5, y + 0.5)] for y, x in beside]
+    edges += [[(x - 0.5, y + 0.5), (x + 0.5, y + 0.5)] for y, x in above]
     # White below black: seen on dark cells and on light ones.
     for colour, width, order in (("white", 3.2, 2.0), ("black", 1.6, 2.1)):
-        for xs, ys in edges:
-            axes.plot(xs, ys, color=colour, lw=width, zorder=order, solid_capstyle="projecting")
+        axes.add_collection(
+            LineCollection(edges, colors=colour, linewidths=width, zorder=order, capstyle="projecting"), autolim=False
+        )
     return bool(edges)
 
 
 def _name_axes(axes: Axes, card: ZooCard) -> None:
     load, temperature = card.load, card.temperature
     names = [f"{value:g}" for value in load.values]
-    axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 4 else 0)
+    axes.set_xticks(range(len(names)), names)
+    if max(map(len, names)) > max(3, 36 // len(names)):  # characters that fit below a cell
+        axes.tick_params(axis="x", labelrotation=90)
     axes.set_yticks(range(len(temperature.values)), [f"{value:g}" for value in temperature.values])
-    axes.set_xlim(-0.5, len(load.values) - 0.5)
+    axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_ylim(-0.5, len(temperature.values) - 0.5)
     axes.set_xlabel(f"{load.label} (load)")
     axes.set_ylabel(f"{temperature.label} (temperature)")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wslbench.errors import LandscapeError
-from wslbench.landscape._panels import draw_map, draw_phases, shown_values
+from wslbench.landscape._panels import draw_map, draw_phases, shown_grid
 from wslbench.landscape.order_maps import ORDER_MAPS
 from wslbench.landscape.phases import PHASES
 from wslbench.zoo.atomic import replacing
@@ -27,9 +27,9 @@ PARAMETERS = ("phase", *(order_map.column for order_map in ORDER_MAPS))
 FORMATS = ("png", "svg")
 
 # Inches: a cell holds its text, a panel its title, a figure of many cells grows.
-_CELL = 0.37, 0.25
+_CELL = 0.4, 0.25
 _PANEL_AT_LEAST = 3.6, 2.4
-_MARGINS = 1.5, 1.1
+_MARGINS = 1.6, 1.1
 
 _Panel = Callable[["Axes", "ZooCard", "pd.DataFrame"], None]
 
@@ -63,7 +63,7 @@ def draw_diagram(zoo: Zoo, path: Path, parameters: Sequence[str] = ()) -> list[s
     places = [zoo.card.load.column, zoo.card.temperature.column]
     if cells.duplicated(places).any():
         raise LandscapeError(f"zoo {zoo.name!r} has several cells of one {places[0]} and {places[1]}: not a plane grid")
-    panels = _chosen(zoo, _panels(cells), parameters)
+    panels = _chosen(zoo, _panels(zoo.card, cells), parameters)
     columns = len(panels) if len(panels) < 3 else 2 if len(panels) == 4 else 3
     rows = -(-len(panels) // columns)
     width, height = _panel_size(zoo.card)
@@ -73,6 +73,8 @@ def draw_diagram(zoo: Zoo, path: Path, parameters: Sequence[str] = ()) -> list[s
         "font.size": 9 * scale,
         "axes.titlesize": 10 * scale,
         "figure.titlesize": 11 * scale,
+        "xtick.labelsize": 9,  # bound by their cells, as the values are
+        "ytick.labelsize": 9,
         "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
         "svg.hashsalt": "wslbench",
     }
@@ -90,13 +92,13 @@ def draw_diagram(zoo: Zoo, path: Path, parameters: Sequence[str] = ()) -> list[s
     return list(panels)
 
 
-def _panels(cells: pd.DataFrame) -> dict[str, _Panel]:
+def _panels(card: ZooCard, cells: pd.DataFrame) -> dict[str, _Panel]:
     """What there is to draw, by name."""
     panels: dict[str, _Panel] = {}
     if "phase" in cells and cells["phase"].isin(PHASES).any():
         panels["phase"] = draw_phases
     for order_map in ORDER_MAPS:
-        if order_map.column in cells and np.isfinite(shown_values(order_map, cells)).any():
+        if order_map.column in cells and np.isfinite(shown_grid(card, cells, order_map)).any():
             panels[order_map.column] = partial(draw_map, order_map=order_map)
     return panels
 

@@ -50,16 +50,22 @@ def _log10(values: FloatArray) -> FloatArray:
 
 
 def _tenths(value: float) -> str:
-    return f"{value:.1f}".replace("-", "−")
+    return f"{_rounded(value, 1):.1f}".replace("-", "−")
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−") if abs(value) < 9.95 else f"{value:+.0f}".replace("-", "−")
+    value = _rounded(value, 1 if abs(value) < 9.95 else 0)
+    if value == 0:
+        return "0.0"
+    return (f"{value:+.1f}" if abs(value) < 10 else f"{value:+.0f}").replace("-", "−")
 
 
 def _hundredths(value: float) -> str:
-    text = f"{value:.2f}".replace("-", "−")
-    return text.removeprefix("0") if text.startswith("0.") else text
+    return f"{_rounded(value, 2):.2f}".removeprefix("0").replace("-0", "−").replace("-", "−")
+
+
+def _rounded(value: float, digits: int) -> float:
+    return round(float(value), digits) + 0.0  # no minus before a zero
 
 
 def two_digits(value: float) -> str:
@@ -71,14 +77,11 @@ def two_digits(value: float) -> str:
     if size < 0.01 or size >= 1e9:
         mantissa, exponent = f"{size:.0e}".split("e")
         return f"{sign}{mantissa}e{int(exponent)}"
-    for unit, letter in ((1e6, "M"), (1e3, "k"), (1.0, "")):
-        if size >= unit:
-            break
-    scaled = size / unit
-    digits = (
-        f"{scaled:.1f}" if 0.995 <= scaled < 9.95 else f"{scaled:.2f}".lstrip("0") if scaled < 1 else f"{scaled:.0f}"
-    )
-    return f"{sign}{digits}{letter}"
+    unit, letter = next((unit, letter) for unit, letter in ((1e6, "M"), (1e3, "k"), (0.0, "")) if size >= unit)
+    scaled = size / (unit or 1.0)
+    if scaled < 1:
+        return sign + f"{scaled:.2g}".removeprefix("0")
+    return f"{sign}{scaled:.1f}{letter}" if scaled < 10 else f"{sign}{scaled:.0f}{letter}"
 
 
 ORDER_MAPS = (

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from wslbench.errors import LandscapeError
 from wslbench.landscape import ORDER_PARAMETERS, PHASES, PhaseCutoffs, assign_phases, fit_cutoffs, phase_probability
@@ -142,7 +141,7 @@ def _own_probability(
         tolerance=alive["connectivity_tolerance"].to_numpy() if "connectivity_tolerance" in alive else None,
         seed=seed_from(recipe.name, "phase-bootstrap"),
     )
-    own: NDArray[np.int64] = np.array([PHASES.index(phase) for phase in phases])
+    own = np.array([PHASES.index(phase) for phase in phases], dtype=np.int64)
     return pd.Series(probability[np.arange(len(own)), own], index=phases.index)
 
 

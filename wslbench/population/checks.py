@@ -7,9 +7,11 @@ from pathlib import Path
 
 import torch
 
+from wslbench.datasets import ConvectionDataset, Dataset
 from wslbench.errors import ArchitectureError, RecipeError, ZooError
 from wslbench.population.blocks import blocks_of
-from wslbench.population.objective import train_size_of
+from wslbench.population.cost import example_inputs
+from wslbench.population.objective import recipe_dataset, train_size_of
 from wslbench.population.recipe import Recipe
 
 SPARE_BYTES = 50_000_000
@@ -36,6 +38,7 @@ def check_recipe(recipe: Recipe, destination: Path, jobs: int, device: str = "cp
             tensor_bytes(recipe, load)
         except ArchitectureError as error:
             raise RecipeError(f"recipe {recipe.name!r}, {recipe.load.column} {load:g}: {error}") from error
+    check_read_out(recipe)
     for cell in recipe.cells():
         if recipe.optimisation_of(cell).samples > samples:
             raise RecipeError(
@@ -49,6 +52,35 @@ def check_recipe(recipe: Recipe, destination: Path, jobs: int, device: str = "cp
             f"{folder}: {free / 1e9:.1f} GB are free, but growing {recipe.name!r} takes up to {needed / 1e9:.1f} GB: "
             "make room, or choose another destination"
         )
+
+
+def check_read_out(recipe: Recipe) -> None:
+    """Refuse an architecture that does not take the data's inputs, or does not give as many outputs as it needs.
+
+    Raises
+    ------
+    RecipeError
+        With both numbers.
+    """
+    data = recipe_dataset(recipe)
+    if isinstance(data, ConvectionDataset):
+        wanted, what = 1, "the solution has 1 component"
+    elif isinstance(data, Dataset):
+        wanted, what = data.classes, f"{data.name} has {data.classes} classes"
+    else:
+        wanted, what = data.vocabulary, f"{data.name} has {data.vocabulary} different tokens"
+    inputs = example_inputs(recipe, 1, "meta")
+    with torch.device("meta"), torch.no_grad():
+        network = recipe.architecture_of(recipe.load.values[0]).module().eval()
+        try:
+            outputs = network(inputs)
+        except (RuntimeError, ValueError) as error:
+            raise RecipeError(
+                f"recipe {recipe.name!r}: the architecture does not take inputs of shape {list(inputs.shape[1:])}, as "
+                f"{data.name} has them: {error}"
+            ) from error
+    if outputs.shape[-1] != wanted:
+        raise RecipeError(f"recipe {recipe.name!r}: the architecture has {outputs.shape[-1]} outputs, but {what}")
 
 
 def tensor_bytes(recipe: Recipe, load: float) -> int:

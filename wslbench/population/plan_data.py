@@ -14,7 +14,7 @@ from wslbench.datasets._places import local_folder
 from wslbench.datasets.openwebtext import HUB as OPENWEBTEXT
 from wslbench.datasets.openwebtext import TEST_IN
 from wslbench.datasets.tiny_shakespeare import HUB as TINY_SHAKESPEARE
-from wslbench.errors import DatasetError
+from wslbench.errors import DatasetError, RecipeError
 from wslbench.population.blocks import Run
 from wslbench.population.objective import make_objective, recipe_dataset
 from wslbench.population.recipe import Recipe
@@ -37,6 +37,9 @@ SHAKESPEARE_TOKENS = 1_115_394
 OPENWEBTEXT_BYTES = 39_800_000_000
 BYTES_PER_GPT2_TOKEN = 4.4
 """Of English web text, on average."""
+
+FEWEST_TOKENS = 257
+"""A vocabulary that every language model is taken to have: bytes and a separator."""
 
 STAND_IN_SAMPLES = 2048
 """Made-up samples that training is timed on where the real ones are not here."""
@@ -101,7 +104,7 @@ def timing_objective(recipe: Recipe, runs: list[Run], data: PlanData) -> Objecti
     generator = np.random.default_rng(0)
     count = min(data.train_size, STAND_IN_SAMPLES)
     if data.tokens:
-        vocabulary = int(str(recipe.architecture.arguments["vocabulary"]))
+        vocabulary = int(str(recipe.architecture.arguments.get("vocabulary", FEWEST_TOKENS)))
         tokens = generator.integers(0, vocabulary, count * data.sample_shape[0] + 1).astype(np.uint32)
         return Language(TextDataset(recipe.data_set, tokens, tokens, vocabulary), data.sample_shape[0])
     image_set = IMAGE_SETS[recipe.data_set]
@@ -157,7 +160,9 @@ def _published_tokens(recipe: Recipe) -> tuple[int, int]:
 
 
 def _text(recipe: Recipe, train_tokens: int, test_tokens: int) -> PlanData:
-    context = int(str(recipe.architecture.arguments["context"]))
+    context = recipe.architecture.arguments.get("context")
+    if not isinstance(context, int):
+        raise RecipeError(f"recipe {recipe.name!r}: architecture.arguments.context is missing: a text needs it")
     train, test = _at_most(train_tokens, recipe.train_subset), _at_most(test_tokens, recipe.test_subset)
     return PlanData((train - 1) // context, (test - 1) // context, (context,), True, False, "")
 

@@ -105,9 +105,12 @@ def estimate_time(recipe: Recipe, data: PlanData, jobs: int) -> TimeEstimate:
     each = costs.sum(axis=1)
     processes = min(jobs, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     largest = max(_step(recipe, data, block).operations * block.batch_size for block in blocks)
+    training, curves, measuring = costs.sum(axis=0).tolist()
     return TimeEstimate(
         _makespan(each.tolist(), processes),
-        *costs.sum(axis=0).tolist(),
+        training=training,
+        curves=curves,
+        measuring=measuring,
         longest_block=float(each.max()),
         processes=processes,
         measured_steps=len(steps),

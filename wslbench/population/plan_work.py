@@ -10,6 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from wslbench.architectures import Architecture
+from wslbench.errors import RecipeError
 from wslbench.landscape.connectivity import CURVE_POINTS
 from wslbench.population.plan_data import PlanData
 from wslbench.population.recipe import Recipe
@@ -101,8 +102,19 @@ def forward_flops(recipe: Recipe, data: PlanData, load: float) -> float:
     """Operations of the matrix products and convolutions of one forward pass of one sample, an addition counted.
 
     A sample of a physics problem brings its share of initial and boundary points, and derivatives.
+
+    Raises
+    ------
+    RecipeError
+        If the networks do not take the data set's samples.
     """
-    one = _forward_flops(recipe.architecture_of(load).model_dump_json(), data)
+    try:
+        one = _forward_flops(recipe.architecture_of(load).model_dump_json(), data)
+    except RuntimeError as error:  # of torch: shapes that do not fit
+        raise RecipeError(
+            f"recipe {recipe.name!r}, {recipe.load.column} {load:g}: {recipe.architecture.builder} does not take "
+            f"samples of {recipe.data_set}, of shape {list(data.sample_shape)}: {' '.join(str(error).split())}"
+        ) from error
     return one * TANGENT * (1 + 3 / CONDITION_SHARE) if recipe.load.sets == "coefficient" else one
 
 

@@ -38,14 +38,7 @@ def load_recipe(name_or_path: str | Path, scale: str | None = None) -> Recipe:
         If there is no such recipe or scale, or it is not valid; the message names file and field.
     """
     path = _recipe_path(name_or_path)
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping of fields, not {type(content).__name__}")
+    content = _read(path)
     try:
         return Recipe.model_validate(_at_scale(content, scale, path))
     except ValidationError as error:
@@ -59,10 +52,21 @@ def scales_of(name_or_path: str | Path) -> list[str]:
     Raises
     ------
     RecipeError
-        If there is no such recipe.
+        If there is no such recipe, or its file cannot be read.
     """
-    content = yaml.safe_load(_recipe_path(name_or_path).read_text(encoding="utf-8"))
-    return list(content.get("scales", {}))
+    return list(_read(_recipe_path(name_or_path)).get("scales") or {})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping of fields, not {type(content).__name__}")
+    return content
 
 
 def _at_scale(content: dict[str, Any], scale: str | None, path: Path) -> dict[str, Any]:
