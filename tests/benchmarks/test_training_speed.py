@@ -26,53 +26,55 @@ def data():
 @pytest.mark.parametrize("batch_size", [8, 32, 128])
 @pytest.mark.parametrize("width", [4, 16])
 def test_training_cnns(against, data, width, batch_size):
-    """An epoch of 20 networks: as a zoo's build would train them, with the size of a pass that it measures."""
+    """48 steps of 20 networks: as a zoo's build would train them, with the size of a pass that it measures."""
     architecture = Architecture(builder="cnn", arguments={"width": width})
     stack = ModelStack.initialise(architecture, list(range(SIZE)))
-    optimisation = Optimisation(epochs=1, batch_size=batch_size)
+    epochs = batch_size // 8
+    optimisation = Optimisation(epochs=epochs, batch_size=batch_size)
     objective, own = classification(*data), settings([0.05] * SIZE, list(range(SIZE)))
     inputs, labels = data
     chosen = measure_pass_size(stack, objective, optimisation)
 
     def ours():
-        train_stack(stack, objective, optimisation, own, [1], pass_size=chosen)
+        train_stack(stack, objective, optimisation, own, [epochs], pass_size=chosen)
 
     def one_by_one():
         for seed in range(SIZE):
             torch.manual_seed(seed)
             network = architecture.module().train()
             optimiser = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
-            for index in torch.randperm(len(labels)).split(batch_size):
-                optimiser.zero_grad()
-                cross_entropy(network(inputs[index]), labels[index]).backward()
-                optimiser.step()
+            for _ in range(epochs):
+                for index in torch.randperm(len(labels)).split(batch_size):
+                    optimiser.zero_grad()
+                    cross_entropy(network(inputs[index]), labels[index]).backward()
+                    optimiser.step()
 
     against(ours, one_by_one, rounds=3)
 
 
 @pytest.mark.parametrize("size", [20, 70])
 def test_training_pinns(against, size):
-    """Four epochs of PINNs of the embedded zoo's shape, each with its own convection coefficient."""
+    """Three epochs (48 steps) of PINNs of the embedded zoo's shape, each with its own convection coefficient."""
     points = load_dataset("convection")
     architecture = Architecture(
         builder="mlp", arguments={"in_features": 2, "hidden": [60, 60], "out_features": 1, "initialisation": "xavier"}
     )
     stack = ModelStack.initialise(architecture, list(range(size)))
     objective = Convection(points, torch.linspace(1, 20, size))
-    optimisation = Optimisation(epochs=1, batch_size=64, optimiser="adam", weight_decay=0)
+    optimisation = Optimisation(epochs=3, batch_size=64, optimiser="adam", weight_decay=0)
     own = settings([0.003] * size, list(range(size)))
     chosen = measure_pass_size(stack, objective, optimisation)
     interior, initial, boundary = (torch.from_numpy(a) for a in (points.interior, points.initial, points.boundary))
 
     def ours():
-        train_stack(stack, objective, optimisation, own, [1], pass_size=chosen)
+        train_stack(stack, objective, optimisation, own, [3], pass_size=chosen)
 
     def one_by_one():
         for row in range(size):
             torch.manual_seed(row)
             network = architecture.module()
             optimiser = torch.optim.Adam(network.parameters(), lr=0.003)
-            for index in torch.randperm(len(interior)).split(64):
+            for index in [part for _ in range(3) for part in torch.randperm(len(interior)).split(64)]:
                 start, edge = (some[torch.randint(len(some), (16,))] for some in (initial, boundary))
                 optimiser.zero_grad()
                 obvious_loss(network, interior[index], start, edge, float(objective.coefficients[row])).backward()

@@ -15,7 +15,7 @@ from wslbench.training.objectives import Objective
 from wslbench.training.optimisation import Optimisation
 from wslbench.training.pass_size import PassSize
 from wslbench.training.stack import ModelStack, Tensors, concatenate
-from wslbench.training.stacked_losses import stacked_losses
+from wslbench.training.stacked_losses import Losses, stacked_losses
 
 Progress = Callable[[float], None]
 """Called with the share of the work of one call that was done since the last time; the shares sum to 1."""
@@ -95,6 +95,7 @@ def train_stack(
     """
     steps_per_epoch = optimisation.steps_per_epoch(objective.train_size)
     networks, stacked = pass_size or PassSize(stack.size, stacked=True)
+    losses_of = stacked_losses(stack.architecture, objective, stacked)
     parts = []
     for first in range(0, stack.size, networks):
         last = min(first + networks, stack.size)
@@ -109,7 +110,7 @@ def train_stack(
             keep_epochs,
             steps_per_epoch,
             report,
-            stacked,
+            losses_of,
         )
         parts.append(part)
     if len(parts) == 1:
@@ -128,9 +129,8 @@ def _train_together(
     keep_epochs: Sequence[int],
     steps_per_epoch: int,
     progress: Progress | None,
-    stacked: bool,
+    losses_of: Losses,
 ) -> TrainingResult:
-    losses_of = stacked_losses(stack.architecture, objective, stacked)
     generators = [np.random.default_rng(seed) for seed in settings.seeds]
     decays = settings.weight_decays or [optimisation.weight_decay] * stack.size
     optimiser = optimisation.stacked_optimiser(stack.parameters, settings.learning_rates, decays)
