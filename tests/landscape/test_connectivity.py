@@ -6,8 +6,8 @@ import torch
 
 from tests.training.problems import classification, settings
 from wslbench.architectures import Architecture
-from wslbench.landscape.connectivity import bezier, fit_curves, mode_connectivity
-from wslbench.training import ModelStack, Optimisation, performance, reestimate_batch_norm, train_stack
+from wslbench.landscape.connectivity import bezier, fit_curves, mode_connectivity, straight_lines
+from wslbench.training import Classification, ModelStack, Optimisation, performance, reestimate_batch_norm, train_stack
 
 
 def test_sign_by_hand():
@@ -64,3 +64,30 @@ def test_pairs_do_not_see_each_other(trained):
     )
     alone = fit_curves(stack.select([0]), stack.select([1]), classification(inputs, labels), curve, seeds=[7])
     assert together.train_loss[0] == pytest.approx(alone.train_loss[0], rel=1e-3)
+
+
+def test_a_straight_line_is_the_mean_of_the_weights(trained):
+    stack, inputs, labels = trained
+    line = straight_lines(stack.select([0]), stack.select([1]), classification(inputs, labels), (0.0, 0.3, 1.0))
+    mixed = {name: (0.7 * tensor[:1] + 0.3 * tensor[1:]) for name, tensor in stack.parameters.items()}
+    statistics = {name: tensor[:1] for name, tensor in stack.statistics.items()}
+    network = reestimate_batch_norm(ModelStack(stack.architecture, mixed, statistics), inputs)
+    expected = performance(network, inputs, labels)
+    assert line.train_loss[0, 1] == pytest.approx(expected.loss.item(), rel=1e-4)
+    assert line.train_error[0, 1] == pytest.approx(100 * (1 - expected.accuracy.item()))
+
+
+def test_more_points_and_the_test_side(trained):
+    stack, inputs, labels = trained
+    curve = Optimisation(epochs=2, batch_size=30, learning_rate=0.05, schedule="cosine")
+    points = tuple(np.linspace(0, 1, 9))
+    objective = Classification(inputs[:90], labels[:90], inputs[90:], labels[90:], classes=3)
+    fit = fit_curves(stack.select([0]), stack.select([1]), objective, curve, seeds=[0], points=points)
+    few = fit_curves(stack.select([0]), stack.select([1]), objective, curve, seeds=[0])
+    assert fit.train_error.shape == fit.test_loss.shape == (1, 9)
+    for column in ("train_error", "train_loss", "test_error", "test_loss"):  # measuring more changes no curve
+        assert getattr(fit, column)[:, ::2] == pytest.approx(getattr(few, column))
+    ends = reestimate_batch_norm(stack, inputs[:90])
+    held_out = performance(ends, inputs[90:], labels[90:])
+    assert fit.test_loss[0, [0, -1]] == pytest.approx(held_out.loss.numpy(), rel=1e-5)
+    assert fit.test_error[0, [0, -1]] == pytest.approx(100 * (1 - held_out.accuracy.numpy()))

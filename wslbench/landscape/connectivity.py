@@ -19,22 +19,26 @@ from wslbench.training.stacked_losses import stacked_losses
 CURVE_POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-class CurveFit(NamedTuple):
-    """Error and loss along fitted curves, one row a pair.
+class CurveValues(NamedTuple):
+    """Error and loss along curves or lines, one row a pair.
 
     Attributes
     ----------
-    train_error
-        Per cent, at :data:`CURVE_POINTS` ``[pairs, 5]``; what it is of, the objective says.
-    train_loss
-        Nats ``[pairs, 5]``.
-    mode_connectivity
-        Percentage points ``[pairs]``; see :func:`mode_connectivity`.
+    train_error, test_error
+        Per cent, at each of the measured t ``[pairs, points]``; what they are of, the objective says.
+    train_loss, test_loss
+        Nats ``[pairs, points]``.
     """
 
     train_error: NDArray[np.float64]
     train_loss: NDArray[np.float64]
-    mode_connectivity: NDArray[np.float64]
+    test_error: NDArray[np.float64]
+    test_loss: NDArray[np.float64]
+
+    @property
+    def mode_connectivity(self) -> NDArray[np.float64]:
+        """Percentage points of train error ``[pairs]``; see :func:`mode_connectivity`."""
+        return mode_connectivity(self.train_error)
 
 
 def bezier(start: Tensors, bend: Tensors, end: Tensors, t: Tensor) -> Tensors:
@@ -74,7 +78,8 @@ def fit_curves(
     seeds: Sequence[int],
     progress: Progress | None = None,
     pass_size: PassSize | None = None,
-) -> CurveFit:
+    points: Sequence[float] = CURVE_POINTS,
+) -> CurveValues:
     """Train the bend of one curve a pair, all pairs at once, and measure the curves.
 
     The bend starts half-way between the ends; every step draws one t a pair, uniform in [0, 1]. Data come
@@ -93,6 +98,8 @@ def fit_curves(
         One a pair: data order, augmentation and t.
     pass_size
         How many pairs are one computation; None: what a processor's cache holds.
+    points
+        The t that are measured, ascending; the first and the last are the ends of the formula.
     """
     cached = networks_per_pass(objective.inputs_each(optimisation.samples))
     networks, stacked = pass_size or PassSize(min(start.size, cached), stacked=True)
@@ -101,10 +108,41 @@ def fit_curves(
         rows = np.arange(first, min(first + networks, start.size))
         ends, goal = (start.select(rows), end.select(rows)), objective.select(rows)
         bend = _train_bend(*ends, goal, optimisation, seeds[first : first + len(rows)], stacked)
-        fits.append(_measure(*ends, bend, goal))
+        fits.append(_measure(*ends, bend, goal, points))
         if progress is not None:
             progress(len(rows) / start.size)
-    return CurveFit(*(np.concatenate(column) for column in zip(*fits, strict=True)))
+    return _joined(fits)
+
+
+def straight_lines(
+    start: ModelStack, end: ModelStack, objective: Objective, points: Sequence[float] = CURVE_POINTS
+) -> CurveValues:
+    """Measure linear interpolation ``(1−t) start + t end``, batch norm re-estimated at every t.
+
+    Parameters
+    ----------
+    start, end
+        The pairs' ends ``[pairs]``; to measure up to permutation, hand in an ``end`` that is aligned with ``start``.
+    objective
+        That of the pairs: row i belongs to pair i.
+    points
+        The t that are measured, ascending from 0 to 1.
+    """
+    networks = networks_per_pass(REESTIMATION_BATCH)
+    values = []
+    for first in range(0, start.size, networks):
+        rows = np.arange(first, min(first + networks, start.size))
+        ends = start.select(rows), end.select(rows)
+        values.append(_measure(*ends, _middle(*ends), objective.select(rows), points))  # a Bezier curve without bend
+    return _joined(values)
+
+
+def _middle(start: ModelStack, end: ModelStack) -> Tensors:
+    return {name: (start.parameters[name] + end.parameters[name]) / 2 for name in start.parameters}
+
+
+def _joined(parts: Sequence[CurveValues]) -> CurveValues:
+    return CurveValues(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _train_bend(
@@ -119,7 +157,7 @@ def _train_bend(
     steps_per_epoch = max(1, objective.train_size // optimisation.samples)
     losses_of = stacked_losses(start.architecture, objective, stacked)
     generators = [np.random.default_rng(seed) for seed in seeds]
-    middle = {name: (start.parameters[name] + end.parameters[name]) / 2 for name in start.parameters}
+    middle = _middle(start, end)
     rates, decays = [optimisation.rate] * start.size, [optimisation.weight_decay] * start.size
     optimiser = optimisation.stacked_optimiser(middle, rates, decays)
     for epoch in range(optimisation.epochs):
@@ -135,13 +173,13 @@ def _train_bend(
 
 
 @torch.no_grad()
-def _measure(start: ModelStack, end: ModelStack, bend: Tensors, objective: Objective) -> CurveFit:
-    values = []
-    for t in CURVE_POINTS:
+def _measure(
+    start: ModelStack, end: ModelStack, bend: Tensors, objective: Objective, points: Sequence[float]
+) -> CurveValues:
+    columns: list[tuple[NDArray[np.float64], ...]] = []
+    for t in points:
         parameters = bezier(start.parameters, bend, end.parameters, torch.full((start.size,), t, device=start.device))
         point = ModelStack(start.architecture, parameters, start.statistics)
-        values.append(
-            objective.train_values(reestimate_from_batches(point, objective.clean_inputs(REESTIMATION_BATCH)))
-        )
-    train_error, train_loss = (np.stack(columns, axis=1) for columns in zip(*values, strict=True))
-    return CurveFit(train_error, train_loss, mode_connectivity(train_error))
+        network = reestimate_from_batches(point, objective.clean_inputs(REESTIMATION_BATCH))
+        columns.append((*objective.values(network, "train"), *objective.values(network, "test")))
+    return CurveValues(*(np.stack(values, axis=1) for values in zip(*columns, strict=True)))

@@ -13,6 +13,7 @@ from torch.func import functional_call, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from wslbench.architectures import Architecture
+from wslbench.errors import LandscapeError
 
 Tensors = dict[str, Tensor]
 
@@ -166,6 +167,33 @@ def layer_input_forward(architecture: Architecture, layer: str, inputs_each: int
     def forward_one(parameters: Tensors, statistics: Tensors, inputs: Tensor) -> Tensor:
         functional_call(template, (parameters, statistics), (inputs,))
         return seen.pop()
+
+    return vmap(forward_one, in_dims=(0, 0, None), chunk_size=networks_per_pass(inputs_each))
+
+
+def layer_output_forward(architecture: Architecture, layer: str | None, inputs_each: int) -> Callable[..., Tensor]:
+    """As :func:`evaluation_forward`, but gives what comes out of ``layer``, a module's dotted name; None: of the whole.
+
+    Raises
+    ------
+    LandscapeError
+        If there is no such layer, or it puts out no tensor.
+    """
+    if layer is None:
+        return evaluation_forward(architecture, inputs_each)
+    template = evaluation_template(architecture)
+    known = [name for name, _ in template.named_modules() if name]
+    if layer not in known:
+        raise LandscapeError(f"networks {architecture.builder!r} have no layer {layer!r}; they have {', '.join(known)}")
+    seen: list[Tensor] = []
+    template.get_submodule(layer).register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+
+    def forward_one(parameters: Tensors, statistics: Tensors, inputs: Tensor) -> Tensor:
+        functional_call(template, (parameters, statistics), (inputs,))
+        output = seen.pop()
+        if seen or not isinstance(output, Tensor):
+            raise LandscapeError(f"layer {layer!r} of networks {architecture.builder!r} does not put out one tensor")
+        return output
 
     return vmap(forward_one, in_dims=(0, 0, None), chunk_size=networks_per_pass(inputs_each))
 

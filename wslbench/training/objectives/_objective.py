@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol, Self
+from typing import Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ Batch = tuple[Tensor, ...]
 """A batch for a whole stack: tensors ``[size, batch, ...]``, or ``[size]`` for a coefficient."""
 
 FloatArray = NDArray[np.float64]
+
+Side = Literal["train", "test"]
+"""Which samples: those that networks are trained on, or held-out ones."""
 
 
 class CleanBatch(NamedTuple):
@@ -39,8 +42,8 @@ class CleanBatch(NamedTuple):
     samples: int
 
 
-class TrainValues(NamedTuple):
-    """Error in per cent and loss of every network ``[size]`` on the clean train set."""
+class Values(NamedTuple):
+    """Error in per cent and loss of every network ``[size]`` on the clean samples of one side."""
 
     error: FloatArray
     loss: FloatArray
@@ -53,11 +56,14 @@ class Objective(Protocol):
     ----------
     train_size
         Samples that an epoch runs through.
+    test_size
+        Held-out samples.
     measured
         The columns that :meth:`measure` gives.
     """
 
     train_size: int
+    test_size: int
     measured: tuple[str, ...]
 
     def select(self, rows: Sequence[int] | NDArray[np.int64]) -> Self:
@@ -80,8 +86,8 @@ class Objective(Protocol):
         """Mean loss of one network on its row of a batch, a scalar."""
         ...
 
-    def clean(self, rows: NDArray[np.int64]) -> CleanBatch:
-        """Train samples as they are, for Hessians."""
+    def clean(self, rows: NDArray[np.int64], side: Side = "train") -> CleanBatch:
+        """Samples of one side as they are, for Hessians."""
         ...
 
     def clean_inputs(self, batch_size: int) -> Iterable[Tensor]:
@@ -96,12 +102,24 @@ class Objective(Protocol):
         """The error in per cent that curves are judged by, from what :meth:`measure` gave."""
         ...
 
-    def train_values(self, stack: ModelStack) -> TrainValues:
-        """Error and loss on the clean train set, for curves."""
+    def values(self, stack: ModelStack, side: Side = "train") -> Values:
+        """Error and loss on all clean samples of one side, for curves."""
         ...
 
-    def representation(self, stack: ModelStack) -> Tensor:
-        """What CKA compares: ``[size, samples, features]`` on held-out data."""
+    def representation(self, stack: ModelStack, layer: str | None = None, side: Side = "test") -> Tensor:
+        """What CKA compares: ``[size, samples, features]``, the output of one layer.
+
+        Parameters
+        ----------
+        layer
+            A module's dotted name; its output is flattened to features. None: the logits, or the last hidden layer
+            where the output is a single number.
+
+        Raises
+        ------
+        LandscapeError
+            If the networks have no such layer.
+        """
         ...
 
     def dead(self, measured: Mapping[str, FloatArray]) -> NDArray[np.bool_]:

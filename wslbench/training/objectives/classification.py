@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from wslbench.training.augmentation import Augmentation, AugmentedImages
-from wslbench.training.measure import EVALUATION_BATCH, performance_in_batches
-from wslbench.training.objectives._objective import Batch, CleanBatch, FloatArray, Network, TrainValues
-from wslbench.training.stack import ModelStack, evaluation_forward
+from wslbench.training.measure import EVALUATION_BATCH, Performance, performance_in_batches
+from wslbench.training.objectives._objective import Batch, CleanBatch, FloatArray, Network, Side, Values
+from wslbench.training.stack import ModelStack, layer_output_forward
 
 DEAD_FACTOR = 2.0
 """A network below this many times chance accuracy on the train set is dead."""
@@ -63,7 +63,7 @@ class Classification:
     def _prepare(self) -> None:
         self.train_images = AugmentedImages(self._train_inputs, self.augmentation, *self.normalisation)
         self.test_images = AugmentedImages(self._test_inputs, Augmentation(), *self.normalisation)
-        self.train_size = len(self.train_labels)
+        self.train_size, self.test_size = len(self.train_labels), len(self.test_labels)
 
     def select(self, rows: Sequence[int] | NDArray[np.int64]) -> Self:
         return self
@@ -86,17 +86,16 @@ class Classification:
         images, labels = batch
         return cross_entropy(network(images), labels)
 
-    def clean(self, rows: NDArray[np.int64]) -> CleanBatch:
-        labels = self.train_labels[torch.from_numpy(rows).to(self.train_labels.device)]
-        return CleanBatch((self.train_images.clean(rows), labels), (None, None), len(rows))
+    def clean(self, rows: NDArray[np.int64], side: Side = "train") -> CleanBatch:
+        images, labels = self._side(side)
+        chosen = labels[torch.from_numpy(rows).to(labels.device)]
+        return CleanBatch((images.clean(rows), chosen), (None, None), len(rows))
 
     def clean_inputs(self, batch_size: int) -> Iterable[Tensor]:
         return _batches(self.train_images, self.train_size, batch_size)
 
     def measure(self, stack: ModelStack) -> dict[str, FloatArray]:
-        train = performance_in_batches(stack, self.clean_inputs(EVALUATION_BATCH), self.train_labels)
-        test_inputs = _batches(self.test_images, len(self.test_labels), EVALUATION_BATCH)
-        test = performance_in_batches(stack, test_inputs, self.test_labels)
+        train, test = self._performance(stack, "train"), self._performance(stack, "test")
         return {
             "train_loss": train.loss.numpy(),
             "train_accuracy": train.accuracy.numpy(),
@@ -107,16 +106,24 @@ class Classification:
     def error_of(self, measured: Mapping[str, FloatArray]) -> FloatArray:
         return 100 * (1 - np.asarray(measured["train_accuracy"], dtype=np.float64))
 
-    def train_values(self, stack: ModelStack) -> TrainValues:
-        train = performance_in_batches(stack, self.clean_inputs(EVALUATION_BATCH), self.train_labels)
-        return TrainValues(100 * (1 - train.accuracy.numpy()), train.loss.numpy())
+    def values(self, stack: ModelStack, side: Side = "train") -> Values:
+        reached = self._performance(stack, side)
+        return Values(100 * (1 - reached.accuracy.numpy()), reached.loss.numpy())
 
     @torch.no_grad()
-    def representation(self, stack: ModelStack) -> Tensor:
-        forward = evaluation_forward(stack.architecture, EVALUATION_BATCH)
-        count = min(len(self.test_labels), REPRESENTED_SAMPLES)
-        batches = _batches(self.test_images, count, EVALUATION_BATCH)
-        return torch.cat([forward(stack.parameters, stack.statistics, batch) for batch in batches], dim=1)
+    def representation(self, stack: ModelStack, layer: str | None = None, side: Side = "test") -> Tensor:
+        forward = layer_output_forward(stack.architecture, layer, EVALUATION_BATCH)
+        images, labels = self._side(side)
+        batches = _batches(images, min(len(labels), REPRESENTED_SAMPLES), EVALUATION_BATCH)
+        outputs = [forward(stack.parameters, stack.statistics, batch) for batch in batches]
+        return torch.cat(outputs, dim=1).flatten(2)
+
+    def _side(self, side: Side) -> tuple[AugmentedImages, Tensor]:
+        return (self.train_images, self.train_labels) if side == "train" else (self.test_images, self.test_labels)
+
+    def _performance(self, stack: ModelStack, side: Side) -> Performance:
+        images, labels = self._side(side)
+        return performance_in_batches(stack, _batches(images, len(labels), EVALUATION_BATCH), labels)
 
     def dead(self, measured: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
         return np.asarray(measured["train_accuracy"] < DEAD_FACTOR / self.classes)

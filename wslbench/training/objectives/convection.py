@@ -19,12 +19,13 @@ from torch import Tensor
 from torch.func import functional_call, jvp, vmap
 
 from wslbench.datasets import ConvectionDataset
-from wslbench.training.objectives._objective import Batch, CleanBatch, FloatArray, Network, TrainValues
+from wslbench.training.objectives._objective import Batch, CleanBatch, FloatArray, Network, Side, Values
 from wslbench.training.stack import (
     ModelStack,
     Tensors,
     evaluation_forward,
     layer_input_forward,
+    layer_output_forward,
     networks_per_pass,
     read_out_name,
 )
@@ -54,7 +55,7 @@ class Convection:
     def __init__(self, data: ConvectionDataset, coefficients: Tensor) -> None:
         self.data = data
         self.coefficients = coefficients
-        self.train_size = len(data.interior)
+        self.train_size, self.test_size = len(data.interior), len(data.grid)
         device = coefficients.device
         self._interior, self._initial, self._boundary, self._grid = (
             torch.as_tensor(points, dtype=torch.float32, device=device)
@@ -97,10 +98,14 @@ class Convection:
         total: Tensor = (residual**2).mean() + (mismatch**2).mean() + ((at_left - at_right) ** 2).mean()
         return total
 
-    def clean(self, rows: NDArray[np.int64]) -> CleanBatch:
-        """Interior points by ``rows``; with every initial point and boundary time."""
-        interior = self._interior[torch.from_numpy(rows).to(self.coefficients.device)]
-        return self._shared(interior, self._initial, self._boundary)
+    def clean(self, rows: NDArray[np.int64], side: Side = "train") -> CleanBatch:
+        """Points by ``rows``: interior ones of the train set, or of the grid; with all initial and boundary points."""
+        chosen = torch.from_numpy(rows).to(self.coefficients.device)
+        if side == "train":
+            return self._shared(self._interior[chosen], self._initial, self._boundary)
+        points = self.data.grid
+        edges = (points[points[:, 1] == 0, 0], points[points[:, 0] == 0, 1])
+        return self._shared(self._grid[chosen], *(torch.as_tensor(edge, device=self._grid.device) for edge in edges))
 
     def _shared(self, interior: Tensor, initial: Tensor, boundary: Tensor) -> CleanBatch:
         samples = len(interior) + len(initial) + 2 * len(boundary)
@@ -114,34 +119,38 @@ class Convection:
 
         ``relative_l2_error``: ``||u − u*|| / ||u*||`` over the grid, against u* = sin(x − βt), as a fraction.
         """
-        points = self.data.grid
-        edges = (points[points[:, 1] == 0, 0], points[points[:, 0] == 0, 1])
-        on_grid = self._shared(self._grid, *(torch.as_tensor(edge, device=self._grid.device) for edge in edges))
         return {
-            "train_loss": self._objective(stack, self.clean(np.arange(self.train_size))),
-            "test_loss": self._objective(stack, on_grid),
+            "train_loss": self._objective(stack, "train"),
+            "test_loss": self._objective(stack, "test"),
             "relative_l2_error": self._relative_error(stack),
         }
 
     def error_of(self, measured: Mapping[str, FloatArray]) -> FloatArray:
         return 100 * np.asarray(measured["relative_l2_error"], dtype=np.float64)
 
-    def train_values(self, stack: ModelStack) -> TrainValues:
-        """100 × relative L2 error over the grid, and the objective on the train points."""
-        loss = self._objective(stack, self.clean(np.arange(self.train_size)))
-        return TrainValues(100 * self._relative_error(stack), loss)
+    def values(self, stack: ModelStack, side: Side = "train") -> Values:
+        """100 × relative L2 error over the grid, on either side, and the objective on the side's points.
 
-    def representation(self, stack: ModelStack) -> Tensor:
+        The train points carry no targets, so that there is no train error: the solution is known on all of them alike.
+        """
+        return Values(100 * self._relative_error(stack), self._objective(stack, side))
+
+    def representation(self, stack: ModelStack, layer: str | None = None, side: Side = "test") -> Tensor:
         """Activations of the last hidden layer on the held-out grid: the output itself is a single number."""
-        forward = layer_input_forward(stack.architecture, read_out_name(stack.architecture), len(self._grid))
+        points = self._grid if side == "test" else self._interior
+        if layer is None:
+            forward = layer_input_forward(stack.architecture, read_out_name(stack.architecture), len(points))
+        else:
+            forward = layer_output_forward(stack.architecture, layer, len(points))
         with torch.no_grad():
-            return forward(stack.parameters, stack.statistics, self._grid)
+            return forward(stack.parameters, stack.statistics, points)
 
     def dead(self, measured: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
         return np.asarray(measured["train_loss"] >= TRIVIAL_LOSS)
 
     @torch.no_grad()
-    def _objective(self, stack: ModelStack, batch: CleanBatch) -> FloatArray:
+    def _objective(self, stack: ModelStack, side: Side) -> FloatArray:
+        batch = self.clean(np.arange(self.train_size if side == "train" else self.test_size), side)
         template = stack.architecture.module().eval()
 
         def of_one(parameters: Tensors, *tensors: Tensor) -> Tensor:

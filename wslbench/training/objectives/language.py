@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy
 
 from wslbench.datasets import TextDataset
 from wslbench.errors import DatasetError
-from wslbench.training.objectives._objective import Batch, CleanBatch, FloatArray, Network, TrainValues
-from wslbench.training.stack import ModelStack, evaluation_forward
+from wslbench.training.objectives._objective import Batch, CleanBatch, FloatArray, Network, Side, Values
+from wslbench.training.stack import ModelStack, evaluation_forward, layer_output_forward
 
 EVALUATED_WINDOWS = 2048
 """Windows of a text, evenly spaced, that losses are measured on at most."""
@@ -50,7 +50,7 @@ class Language:
         for name, windows in (("train", self._train), ("test", self._test)):
             if windows.number < 1:
                 raise DatasetError(f"{data.name}: the {name} text is shorter than a window of {context} tokens")
-        self.train_size = self._train.number
+        self.train_size, self.test_size = self._train.number, self._test.number
         self._commonest = float(np.bincount(data.train_tokens).max() / len(data.train_tokens))
 
     def select(self, rows: Sequence[int] | NDArray[np.int64]) -> Self:
@@ -71,8 +71,8 @@ class Language:
         tokens, following = batch
         return cross_entropy(network(tokens).flatten(0, 1), following.flatten())
 
-    def clean(self, rows: NDArray[np.int64]) -> CleanBatch:
-        return CleanBatch(self._train.at(rows), (None, None), self.inputs_each(len(rows)))
+    def clean(self, rows: NDArray[np.int64], side: Side = "train") -> CleanBatch:
+        return CleanBatch(self._side(side).at(rows), (None, None), self.inputs_each(len(rows)))
 
     def clean_inputs(self, batch_size: int) -> Iterable[Tensor]:
         spaced = self._train.spaced(EVALUATED_WINDOWS)
@@ -90,22 +90,26 @@ class Language:
     def error_of(self, measured: Mapping[str, FloatArray]) -> FloatArray:
         return 100 * (1 - np.asarray(measured["train_accuracy"], dtype=np.float64))
 
-    def train_values(self, stack: ModelStack) -> TrainValues:
-        """Per cent of next tokens missed, and the loss, over evenly spaced windows of the train text."""
-        return _performance(stack, self._train)
+    def values(self, stack: ModelStack, side: Side = "train") -> Values:
+        """Per cent of next tokens missed, and the loss, over evenly spaced windows of the text."""
+        return _performance(stack, self._side(side))
 
     @torch.no_grad()
-    def representation(self, stack: ModelStack) -> Tensor:
-        """Logits ``[size, positions, vocabulary]`` at evenly spaced positions of the held-out text."""
-        windows = self._test.spaced(EVALUATED_WINDOWS)
+    def representation(self, stack: ModelStack, layer: str | None = None, side: Side = "test") -> Tensor:
+        """Logits ``[size, positions, vocabulary]``, or a layer's output, at evenly spaced positions of the text."""
+        text = self._side(side)
+        windows = text.spaced(EVALUATED_WINDOWS)
         stride = max(1, len(windows) * self.context // REPRESENTED_POSITIONS)
-        forward = evaluation_forward(stack.architecture, _WINDOWS_PER_PASS * self.context)
+        forward = layer_output_forward(stack.architecture, layer, _WINDOWS_PER_PASS * self.context)
         parts, first = [], 0
         for rows in np.array_split(windows, -(-len(windows) // _WINDOWS_PER_PASS)):
-            logits = forward(stack.parameters, stack.statistics, self._test.at(rows)[0]).flatten(1, 2)
-            parts.append(logits[:, (-first) % stride :: stride])
-            first += logits.shape[1]
+            features = forward(stack.parameters, stack.statistics, text.at(rows)[0]).flatten(1, 2)
+            parts.append(features[:, (-first) % stride :: stride])
+            first += features.shape[1]
         return torch.cat(parts, dim=1)
+
+    def _side(self, side: Side) -> _Windows:
+        return self._train if side == "train" else self._test
 
     def dead(self, measured: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
         """Networks that guess the next token no better than always naming the commonest one."""
@@ -136,7 +140,7 @@ class _Windows(NamedTuple):
 
 
 @torch.no_grad()
-def _performance(stack: ModelStack, windows: _Windows) -> TrainValues:
+def _performance(stack: ModelStack, windows: _Windows) -> Values:
     chosen = windows.spaced(EVALUATED_WINDOWS)
     forward = evaluation_forward(stack.architecture, _WINDOWS_PER_PASS * windows.context)
     loss = torch.zeros(stack.size, dtype=torch.float64)
@@ -149,4 +153,4 @@ def _performance(stack: ModelStack, windows: _Windows) -> TrainValues:
         loss -= picked.flatten(1).sum(1).cpu()
         correct += (logits.argmax(-1) == following).flatten(1).sum(1).double().cpu()
     tokens_seen = len(chosen) * windows.context
-    return TrainValues(100 * (1 - (correct / tokens_seen).numpy()), (loss / tokens_seen).numpy())
+    return Values(100 * (1 - (correct / tokens_seen).numpy()), (loss / tokens_seen).numpy())
