@@ -1,0 +1,22 @@
+"""Trace, top eigenvalues and spectral density of the loss Hessian, for a stack of networks at once.
+
+Mean loss over a fixed subset of the clean train or test set, Hessian with respect to all trainable parameters, in
+evaluation mode (the stored batch-norm statistics, held fixed) unless asked otherwise.
+"""
+
+from wslbench.landscape.hessian.eigenvalues import EigenEstimate, EigenEstimates, top_eigenvalue, top_eigenvalues
+from wslbench.landscape.hessian.product import BatchNormMode, HessianProduct, hessian_product
+from wslbench.landscape.hessian.trace import StopRule, TraceEstimate, hessian_trace
+
+__all__ = [
+    "BatchNormMode",
+    "EigenEstimate",
+    "EigenEstimates",
+    "HessianProduct",
+    "StopRule",
+    "TraceEstimate",
+    "hessian_product",
+    "hessian_trace",
+    "top_eigenvalue",
+    "top_eigenvalues",
+]
