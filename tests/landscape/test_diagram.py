@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from wslbench.cli.zoo import app
 from wslbench.errors import LandscapeError, ZooError
 from wslbench.landscape import PHASES
-from wslbench.landscape._panels import PHASE_COLOURS, draw_map, draw_phases
 from wslbench.landscape.diagram import PARAMETERS, draw_diagram
 from wslbench.landscape.order_maps import ORDER_MAPS
+from wslbench.landscape.panels import PHASE_COLOURS, draw_map, draw_phases
 from wslbench.zoo import Axis, load_zoo
 
 RUNNER = CliRunner()

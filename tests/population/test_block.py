@@ -9,7 +9,8 @@ from wslbench.datasets import load_dataset
 from wslbench.population.block import train_block
 from wslbench.population.blocks import blocks_of
 from wslbench.population.measurement import measure_block
-from wslbench.population.objective import make_objective, recipe_dataset, with_label_noise
+from wslbench.population.objective import make_objective, recipe_dataset
+from wslbench.training.training_data import with_label_noise
 
 
 @pytest.fixture(scope="module")

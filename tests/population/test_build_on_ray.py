@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.population.engines_here import Here
+from tests.engines.here import Here
 from tests.population.recipes import tiny_recipe
+from wslbench.engines import make_engine
 from wslbench.population.build import build_zoo
-from wslbench.population.engines import make_engine
 
 pytest.importorskip("ray")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.datasets.hub_layout import write_images, write_text
-from tests.population.engines_here import Here
+from tests.engines.here import Here
 from tests.population.recipes import TINY, tiny_recipe
 from wslbench.cli._plan_report import duration, print_plan
 from wslbench.errors import DatasetError, RecipeError

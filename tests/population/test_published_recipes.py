@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from tests.datasets.hub_layout import LAYOUTS, write_images, write_text
-from tests.population.engines_here import Here
+from tests.engines.here import Here
+from wslbench.engines import make_engine
 from wslbench.landscape import ORDER_PARAMETERS
 from wslbench.population.build import build_zoo
-from wslbench.population.engines import make_engine
 from wslbench.population.recipe import Recipe
 from wslbench.population.recipe_file import RECIPES_PATH, load_recipe, scales_of
 from wslbench.zoo import verify

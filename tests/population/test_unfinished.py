@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.population.engines_here import Here
+from tests.engines.here import Here
 from tests.population.recipes import tiny_recipe
 from wslbench.errors import RecipeError
 from wslbench.population.block import train_block

@@ -1,4 +1,4 @@
-"""``wslbench zoo``: list, describe, verify, draw and build zoos."""
+"""``wslbench zoo``: list, describe, verify, draw, build and annotate zoos."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ from typing import Annotated
 
 import typer
 
+from wslbench.cli.zoo_annotate import annotate
 from wslbench.cli.zoo_build import build
 from wslbench.cli.zoo_plot import plot
+from wslbench.cli.zoo_report import report
 
 app = typer.Typer(
-    name="zoo", help="List, describe, verify, draw and build model zoos.", no_args_is_help=True, rich_markup_mode=None
+    name="zoo",
+    help="List, describe, verify, draw, build and annotate model zoos.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 app.command()(build)
+app.command()(annotate)
 app.command()(plot)
+app.command()(report)
 
 NameOrPath = Annotated[str, typer.Argument(metavar="ZOO", help="Name of an embedded zoo, or a zoo's folder.")]
 

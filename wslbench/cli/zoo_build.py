@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wslbench.cli.engine_name import EngineName
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from wslbench.population.recipe import Recipe
-
-
-class EngineName(enum.StrEnum):
-    """What runs the work."""
-
-    local = "local"
-    ray = "ray"
 
 
 def build(
@@ -60,37 +54,16 @@ def build(
 def _grow(
     plan: Recipe, destination: Path, engine: EngineName, address: str | None, jobs: int, device: str, console: Console
 ) -> None:
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
+    from wslbench.cli._work_progress import work_progress
+    from wslbench.engines import make_engine
     from wslbench.population.build import build_zoo
-    from wslbench.population.engines import make_engine
 
     runner = make_engine(engine.value, jobs, address)
     cells = len(plan.load.values) * len(plan.temperature.values)
     console.print(f"{plan.name}: {cells} cells, {cells * plan.seeds} runs, engine {engine.value}", highlight=False)
-    columns = (
-        TextColumn("growing"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("elapsed"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        # Whole minutes pass between blocks of a laptop: a short window would make the estimate jump.
-        TimeRemainingColumn(),
-    )
     try:
-        with Progress(*columns, console=console, speed_estimate_period=600) as progress:
-            bar = progress.add_task("growing", total=1.0)
-            zoo, notes = build_zoo(
-                plan, destination, jobs, lambda share: progress.update(bar, completed=share), runner, device
-            )
+        with work_progress("growing", console) as told:
+            zoo, notes = build_zoo(plan, destination, jobs, told, runner, device)
     except KeyboardInterrupt:
         partial = destination.with_name(f"{destination.name}.partial")
         console.print(f"interrupted; finished work is kept in {partial}: the same command goes on from there")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wslbench.errors import LandscapeError
-from wslbench.landscape._panels import draw_map, draw_phases, shown_grid
 from wslbench.landscape.order_maps import ORDER_MAPS
+from wslbench.landscape.panels import draw_map, draw_phases, panel_size, shown_grid
 from wslbench.landscape.phases import PHASES
 from wslbench.zoo.atomic import replacing
 
@@ -25,11 +25,6 @@ PARAMETERS = ("phase", *(order_map.column for order_map in ORDER_MAPS))
 """What can be drawn, in this order."""
 
 FORMATS = ("png", "svg")
-
-# Inches: a cell holds its text, a panel its title, a figure of many cells grows.
-_CELL = 0.4, 0.25
-_PANEL_AT_LEAST = 3.6, 2.4
-_MARGINS = 1.6, 1.1
 
 _Panel = Callable[["Axes", "ZooCard", "pd.DataFrame"], None]
 
@@ -66,7 +61,7 @@ def draw_diagram(zoo: Zoo, path: Path, parameters: Sequence[str] = ()) -> list[s
     panels = _chosen(zoo, _panels(zoo.card, cells), parameters)
     columns = len(panels) if len(panels) < 3 else 2 if len(panels) == 4 else 3
     rows = -(-len(panels) // columns)
-    width, height = _panel_size(zoo.card)
+    width, height = panel_size(zoo.card)
     # Headings grow with the panels, so that they are still read where a large figure is shown small.
     scale = min(2.0, max(1.0, width / 6))
     style = {
@@ -75,6 +70,7 @@ def draw_diagram(zoo: Zoo, path: Path, parameters: Sequence[str] = ()) -> list[s
         "figure.titlesize": 11 * scale,
         "xtick.labelsize": 9,  # bound by their cells, as the values are
         "ytick.labelsize": 9,
+        "text.parse_math": False,  # labels are a zoo's: a dollar is a dollar
         "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
         "svg.hashsalt": "wslbench",
     }
@@ -116,12 +112,3 @@ def _chosen(zoo: Zoo, panels: dict[str, _Panel], parameters: Sequence[str]) -> d
     if absent:
         raise LandscapeError(f"zoo {zoo.name!r} has no {absent[0]} to draw; it has: {', '.join(panels)}")
     return {name: panel for name, panel in panels.items() if not parameters or name in parameters}
-
-
-def _panel_size(card: ZooCard) -> tuple[float, float]:
-    counts = len(card.load.values), len(card.temperature.values)
-    width, height = (
-        max(least, cell * count) + margin
-        for least, cell, count, margin in zip(_PANEL_AT_LEAST, _CELL, counts, _MARGINS, strict=True)
-    )
-    return width, height

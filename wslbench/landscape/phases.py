@@ -140,32 +140,38 @@ def phase_probability(
 
     In each draw every cell draws as many seeds as it has, with replacement and at least 3 different ones;
     connectivity and CKA are the means over the pairs of draws, self-pairs dropped; the cut-offs are fitted
-    anew unless they are given. All cells must have the same seeds and pairs.
+    anew unless they are given. A cell with fewer than 3 seeds has no probability of its own; it still takes part in
+    the cut-offs as it is.
 
     Parameters
     ----------
     seed_losses
-        Train loss ``[cells, seeds]``, nats.
+        Train loss ``[cells, seeds]``, nats; NaN where a cell has no such seed.
     pair_seeds
         The two seeds of each pair ``[pairs, 2]``, as columns of ``seed_losses``.
     pair_connectivity, pair_cka
-        ``[cells, pairs]``.
+        ``[cells, pairs]``; NaN where a cell was not compared in such a pair.
     tolerance
         ``connectivity_tolerance [cells]``, percentage points, the same in all draws; None: none.
 
     Returns
     -------
     ndarray
-        ``[cells, 5]``, rows sum to 1, in the order of :data:`PHASES`.
+        ``[cells, 5]``, rows sum to 1, in the order of :data:`PHASES`; NaN for a cell of fewer than 3 seeds.
 
     Raises
     ------
     LandscapeError
-        If a cell has fewer than 3 seeds.
+        If no cell has 3 seeds.
     """
-    cells, seeds = seed_losses.shape
-    if seeds < 3:
-        raise LandscapeError(f"the bootstrap over seeds needs at least 3 seeds a cell, not {seeds}")
+    cells = len(seed_losses)
+    present, compared = np.isfinite(seed_losses), np.isfinite(pair_connectivity) & np.isfinite(pair_cka)
+    enough = present.sum(1) >= 3
+    if not enough.any():
+        most = int(present.sum(1).max()) if cells else 0
+        raise LandscapeError(f"the bootstrap over seeds needs at least 3 seeds a cell, not {most}")
+    seed_losses = np.where(present, seed_losses, 0.0)
+    pair_connectivity, pair_cka = (np.where(compared, values, 0.0) for values in (pair_connectivity, pair_cka))
     generator = np.random.default_rng(seed)
     counts = np.zeros((cells, len(PHASES)))
     rows = np.arange(cells)
@@ -173,8 +179,8 @@ def phase_probability(
     if tolerance is not None:
         connected_from = np.minimum(connected_from, -tolerance)
     for _ in range(draws):
-        weights = _seed_weights(generator, cells, seeds)
-        pair_weights = weights[:, pair_seeds[:, 0]] * weights[:, pair_seeds[:, 1]]
+        weights = _seed_weights(generator, present)
+        pair_weights = weights[:, pair_seeds[:, 0]] * weights[:, pair_seeds[:, 1]] * compared
         loss = (weights * seed_losses).sum(1) / weights.sum(1)
         connectivity = (pair_weights * pair_connectivity).sum(1) / pair_weights.sum(1)
         cka = (pair_weights * pair_cka).sum(1) / pair_weights.sum(1)
@@ -185,16 +191,22 @@ def phase_probability(
             in_four = (loss < loss_cutoff) & (connectivity >= connected_from)
             cka_cutoff = float(otsu_sorted(np.sort(cka[in_four])[None])[0][0]) if in_four.sum() > 1 else np.inf
         counts[rows, _phase_index(loss, connectivity, cka, loss_cutoff, cka_cutoff, connected_from)] += 1
+    counts[~enough] = np.nan
     return counts / draws
 
 
-def _seed_weights(generator: np.random.Generator, cells: int, seeds: int) -> NDArray[np.float64]:
-    """How often each seed is drawn ``[cells, seeds]``; draws with fewer than 3 different seeds are repeated."""
-    weights = np.zeros((cells, seeds))
-    missing = np.arange(cells)
+def _seed_weights(generator: np.random.Generator, present: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How often each seed is drawn ``[cells, seeds]``; draws with fewer than 3 different seeds are repeated.
+
+    A cell of fewer than 3 seeds keeps each of them once.
+    """
+    weights = present.astype(np.float64)
+    number = present.sum(1)
+    missing = np.flatnonzero(number >= 3)
     while len(missing):
-        weights[missing] = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=len(missing))
-        missing = np.flatnonzero((weights > 0).sum(1) < 3)
+        share = present[missing] / number[missing, None]
+        weights[missing] = generator.multinomial(number[missing], share)
+        missing = missing[(weights[missing] > 0).sum(1) < 3]
     return weights
 
 

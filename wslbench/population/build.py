@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from wslbench.engines import Engine, Job, make_engine
 from wslbench.errors import ZooError
 from wslbench.population.annotation import annotate
 from wslbench.population.blocks import Block, blocks_of
 from wslbench.population.card import card_of, splits_of
 from wslbench.population.checks import check_recipe
 from wslbench.population.cost import Cost, block_cost
-from wslbench.population.engines import Engine, Job, make_engine
 from wslbench.population.grow import BlockPayload, grow_block, read_stacked
 from wslbench.population.recipe import Recipe
 from wslbench.training import TRAINER_VERSION
@@ -95,7 +95,7 @@ def _compact(recipe: Recipe, writer: ZooWriter, stacked: dict[str, bool]) -> Gro
     annotation = annotate(recipe, runs, pairs)
     splits, refused = splits_of(recipe, annotation)
     zoo = writer.compact(card_of(recipe, annotation, stacked), annotation.table, pairs, splits)
-    return GrownZoo(zoo, annotation.notes + refused)
+    return GrownZoo(zoo, annotation.annotated.notes + refused)
 
 
 def _grow_blocks(

@@ -5,18 +5,17 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-import pandas as pd
 import torch
 
+from wslbench.annotation.protocol_splits import protocol_splits
+from wslbench.annotation.record import annotation_record
+from wslbench.annotation.rule_text import rule_record
 from wslbench.datasets import ConvectionDataset, Dataset
-from wslbench.errors import SplitError
 from wslbench.population.annotation import Annotation
 from wslbench.population.objective import recipe_dataset
 from wslbench.population.recipe import Recipe
-from wslbench.training import TRAINER_VERSION, seed_from
-from wslbench.zoo import Split, ZooCard, make_split
-from wslbench.zoo.identity import run_id
-from wslbench.zoo.protocols import PROTOCOLS
+from wslbench.training import TRAINER_VERSION
+from wslbench.zoo import Split, ZooCard
 from wslbench.zoo.schema import Axis, DataSetCard
 
 
@@ -33,7 +32,10 @@ def card_of(recipe: Recipe, annotation: Annotation, stacked: dict[str, bool]) ->
         measured_epoch=recipe.measured_epoch,
         recipe=recipe.model_dump(mode="json", exclude={"card"})
         | {"trainer_version": TRAINER_VERSION, "stacked": stacked},
-        phase_rule=_phase_rule(recipe, annotation),
+        phase_rule=rule_record(annotation.annotated, recipe.connectivity_noise),
+        annotation=annotation_record(
+            recipe.name, recipe.architecture_of(recipe.load.values[0]), recipe.annotation_options
+        ),
         software={
             "wslbench": version("wslbench"),
             "torch": torch.__version__,
@@ -66,41 +68,7 @@ def data_set_card(recipe: Recipe) -> DataSetCard:
     )
 
 
-def _phase_rule(recipe: Recipe, annotation: Annotation) -> dict[str, object] | None:
-    if annotation.cutoffs is None:
-        return None
-    rule: dict[str, object] = {
-        "rule": "converged: train_loss < cut-off; connected: mode_connectivity >= cut-off; I neither, II connected "
-        "only, III converged only, both: IV-B if cka >= cut-off else IV-A",
-        "cutoffs": annotation.cutoffs.model_dump(mode="json"),
-    }
-    if recipe.connectivity_noise:
-        rule["connectivity"] = (
-            f"connected: mode_connectivity >= -max(2, {recipe.connectivity_noise:g} x the standard deviation of the "
-            "error, in per cent, between the cell's seeds)"
-        )
-    if annotation.sensitivity:
-        rule["sensitivity"] = annotation.sensitivity
-    return rule
-
-
 def splits_of(recipe: Recipe, annotation: Annotation) -> tuple[list[Split], list[str]]:
     """The protocols over the cells that have a phase and are finished, and why one could not be made."""
-    cells = annotation.cells
-    usable = cells[cells["phase"].notna() & ~cells["unfinished"]].reset_index()
-    table = annotation.table
-    runs = pd.DataFrame(
-        {
-            "run_id": [run_id(cell, seed) for cell, seed in zip(table["cell_id"], table["seed"], strict=True)],
-            "cell_id": table["cell_id"],
-        }
-    )
     load, temperature = recipe.load.column, recipe.temperature.column
-    splits, refused = [], []
-    for protocol in PROTOCOLS:
-        seed = seed_from(recipe.name, "split", protocol)
-        try:
-            splits.append(make_split(usable, runs, protocol, seed, load=load, temperature=temperature))
-        except SplitError as error:
-            refused.append(f"no split {protocol}: {error}")
-    return splits, refused
+    return protocol_splits(recipe.name, annotation.annotated.cells, annotation.table, load, temperature)

@@ -1,4 +1,4 @@
-"""Measuring one block of a zoo: losses, Hessians, and all that compares the seeds of a cell."""
+"""Measuring one block of a zoo that is being grown."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
-from wslbench.landscape.connectivity import CURVE_POINTS, fit_curves
-from wslbench.landscape.hessian import hessian_trace, top_eigenvalue
-from wslbench.landscape.similarity import linear_cka
+from wslbench.annotation.measurement import CellRuns, measure_hessians, measure_pairs, measure_runs
+from wslbench.annotation.seed_pairs import Pairs, longer_pairs
 from wslbench.population.block import TrainedBlock
 from wslbench.population.blocks import Block
-from wslbench.population.objective import hessian_samples
 from wslbench.population.recipe import Recipe
-from wslbench.training import ModelStack, Objective, PassSize, seed_from
+from wslbench.training import Objective, PassSize
 from wslbench.training.loop import Progress
-
-Pairs = list[tuple[int, int]]
 
 
 class MeasuredBlock(NamedTuple):
@@ -28,10 +23,10 @@ class MeasuredBlock(NamedTuple):
     Attributes
     ----------
     runs
-        A row a run and epoch: cell_id, seed, epoch, what the objective measures, ``error`` (per cent, on what
-        curves are judged by), ``dead``, and at the measured epoch the Hessian and the slope of the loss.
+        A row a run and epoch: as :func:`measure_runs` has it, and at the measured epoch the Hessian and the slope of
+        the loss.
     pairs
-        A row a seed pair and epoch: cell_id, seed_a, seed_b, epoch, mode_connectivity, cka, curve values.
+        A row a seed pair and epoch, as :func:`measure_pairs` has it.
     """
 
     runs: pd.DataFrame
@@ -51,110 +46,57 @@ def measure_block(
     The continued runs only answer whether a phase still changes: a ring of seed pairs is enough for them,
     where the measured ones are compared in all the recipe's pairs.
     """
-    ring: Pairs = [(seed, (seed + 1) % recipe.seeds) for seed in range(recipe.seeds)]
-    measured = recipe.measured_epoch
-    compared = {measured: recipe.pairs}
-    if recipe.continued_epoch is not None:
-        compared[recipe.continued_epoch] = ring if len(ring) <= len(recipe.pairs) else recipe.pairs
-    total = sum(len(pairs) for pairs in compared.values())
-    tables = []
-    for epoch, pairs in compared.items():
-        report = None if progress is None else _share(progress, len(pairs) / total)
-        stack = trained.checkpoints[epoch]
-        tables.append(_measure_pairs(recipe, block, stack, epoch, pairs, objective, pass_size, report))
+    definition = recipe.definition
+    seeds = tuple(range(recipe.seeds))
+    longer = longer_pairs(recipe.name, seeds, recipe.pairs, recipe.longer_curve_pairs)
+    cells = [CellRuns(cell.cell_id, seeds, recipe.pairs, longer) for cell in block.cells]
     runs = pd.concat(
-        [_measure_runs(recipe, block, stack, epoch, objective) for epoch, stack in trained.checkpoints.items()],
+        [measure_runs(cells, stack, epoch, objective) for epoch, stack in trained.checkpoints.items()],
         ignore_index=True,
     )
-    at_measured = runs["epoch"] == measured
-    extra = {"loss_slope": _loss_slope(trained.running_loss[:measured])}
-    extra |= _measure_hessian(recipe, block, trained.checkpoints[measured], objective)
+    measured = trained.checkpoints[recipe.measured_epoch]
+    extra = {"loss_slope": _loss_slope(trained.running_loss[: recipe.measured_epoch])}
+    extra |= measure_hessians(recipe.name, cells, measured, objective, definition)
     for name, values in extra.items():
         runs[name] = np.nan
-        runs.loc[at_measured, name] = values
+        runs.loc[runs["epoch"] == recipe.measured_epoch, name] = values
+
+    ring = ring_of(recipe) if recipe.continued_epoch is not None else []
+    work = len(recipe.pairs) + 2 * len(longer)
+    total = work + len(ring)
+    tables = [
+        measure_pairs(
+            recipe.name,
+            cells,
+            measured,
+            recipe.measured_epoch,
+            objective,
+            definition,
+            pass_size=pass_size,
+            progress=_share(progress, work / total),
+        )
+    ]
+    if recipe.continued_epoch is not None:
+        tables.append(
+            measure_pairs(
+                recipe.name,
+                [cell._replace(pairs=ring) for cell in cells],
+                trained.checkpoints[recipe.continued_epoch],
+                recipe.continued_epoch,
+                objective,
+                definition,
+                thorough=False,
+                pass_size=pass_size,
+                progress=_share(progress, len(ring) / total),
+            )
+        )
     return MeasuredBlock(runs, pd.concat(tables, ignore_index=True))
 
 
-def _measure_runs(recipe: Recipe, block: Block, stack: ModelStack, epoch: int, objective: Objective) -> pd.DataFrame:
-    values = objective.measure(stack)
-    runs = block.runs(recipe)
-    table = pd.DataFrame({"cell_id": [r.cell.cell_id for r in runs], "seed": [r.seed for r in runs], "epoch": epoch})
-    return table.assign(**values, error=objective.error_of(values), dead=objective.dead(values))
-
-
-def _measure_pairs(
-    recipe: Recipe,
-    block: Block,
-    stack: ModelStack,
-    epoch: int,
-    pairs: Pairs,
-    objective: Objective,
-    pass_size: PassSize | None,
-    progress: Progress | None,
-) -> pd.DataFrame:
-    """Curves and CKA of the same seed pairs of every cell."""
-    offsets = [number * recipe.seeds for number in range(len(block.cells))]
-    first, second = (np.array([offset + pair[side] for offset in offsets for pair in pairs]) for side in (0, 1))
-    labels = [(cell.cell_id, a, b) for cell in block.cells for a, b in pairs]
-    fit = fit_curves(
-        stack.select(first),
-        stack.select(second),
-        objective.select(first),
-        recipe.curve,
-        seeds=[seed_from(recipe.name, cell_id, a, b, epoch, "curve") for cell_id, a, b in labels],
-        progress=progress,
-        pass_size=pass_size,
-    )
-    table = pd.DataFrame(labels, columns=["cell_id", "seed_a", "seed_b"])
-    table["epoch"] = epoch
-    table["mode_connectivity"] = fit.mode_connectivity
-    table["cka"] = _similarity(stack, objective, offsets, recipe.seeds, pairs)
-    for point, t in enumerate(CURVE_POINTS):
-        table[f"train_error_{t:g}"] = fit.train_error[:, point]
-        table[f"train_loss_{t:g}"] = fit.train_loss[:, point]
-    return table
-
-
-def _similarity(
-    stack: ModelStack, objective: Objective, offsets: list[int], seeds: int, pairs: Pairs
-) -> NDArray[np.float64]:
-    """CKA of the pairs, cell by cell: the representations of a whole block may not fit in memory."""
-    values = []
-    first, second = (torch.tensor([pair[side] for pair in pairs]) for side in (0, 1))
-    for offset in offsets:
-        rows = np.arange(offset, offset + seeds)
-        outputs = objective.select(rows).representation(stack.select(rows))
-        values.append(linear_cka(outputs[first], outputs[second]).cpu().numpy())
-    return np.concatenate(values)
-
-
-def _measure_hessian(
-    recipe: Recipe, block: Block, stack: ModelStack, objective: Objective
-) -> dict[str, NDArray[np.float64]]:
-    settings = recipe.hessian
-    samples = hessian_samples(recipe, objective.train_size)
-    runs = [(run.cell.cell_id, run.seed) for run in block.runs(recipe)]
-    trace = hessian_trace(
-        stack,
-        objective,
-        samples,
-        seeds=[seed_from(recipe.name, cell_id, seed, "hessian-trace") for cell_id, seed in runs],
-        relative_tolerance=settings.relative_tolerance,
-        maximum_probes=settings.maximum_probes,
-    )
-    top = top_eigenvalue(
-        stack,
-        objective,
-        samples,
-        seeds=[seed_from(recipe.name, cell_id, seed, "hessian-eigenvalue") for cell_id, seed in runs],
-        iterations=settings.lanczos_iterations,
-    )
-    return {
-        "hessian_trace": trace.trace,
-        "hessian_trace_se": trace.standard_error,
-        "hessian_top_eigenvalue": top.eigenvalue,
-        "hessian_top_residual": top.residual,
-    }
+def ring_of(recipe: Recipe) -> Pairs:
+    """The seed pairs that are compared again at the continued epoch."""
+    ring: Pairs = [(seed, (seed + 1) % recipe.seeds) for seed in range(recipe.seeds)]
+    return ring if len(ring) <= len(recipe.pairs) else recipe.pairs
 
 
 def _loss_slope(running_loss: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -167,5 +109,5 @@ def _loss_slope(running_loss: NDArray[np.float64]) -> NDArray[np.float64]:
     return slope
 
 
-def _share(progress: Progress, share: float) -> Progress:
-    return lambda part: progress(share * part)
+def _share(progress: Progress | None, share: float) -> Progress | None:
+    return None if progress is None else lambda part: progress(share * part)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
 from typing import Literal, NamedTuple, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
+from wslbench.annotation.definition import Definition, HessianSettings
+from wslbench.annotation.options import AnnotationOptions
+from wslbench.annotation.seed_pairs import seed_pairs
 from wslbench.architectures import Architecture
 from wslbench.datasets import DATASETS
 from wslbench.landscape import PhaseCutoffs
-from wslbench.population.recipe_parts import CardText, GridTried, HessianSettings, LoadAxis, Record, TemperatureAxis
-from wslbench.training import Augmentation, Optimisation, seed_from
+from wslbench.population.recipe_parts import CardText, GridTried, LoadAxis, Record, TemperatureAxis
+from wslbench.training import Augmentation, Optimisation, TrainingData
 
 
 class Cell(NamedTuple):
@@ -55,6 +56,9 @@ class Recipe(Record):
         for classifiers; more where the error is no share of samples and seeds differ by much more than 2.
     disjoint_pairs
         So many disjoint seed pairs are compared, a fixed draw; None: all pairs.
+    longer_curve_pairs
+        So many disjoint seed pairs of every cell are compared by a curve trained twice as long, too: whether the
+        curve's length decides the phase. 0: not checked.
     stacking
         Whether networks train as one computation. ``measured``: where a short measurement finds it faster. The two
         agree to floating-point tolerance, not to the bit, so that a zoo to be grown again exactly says which.
@@ -86,6 +90,7 @@ class Recipe(Record):
     curve: Optimisation
     connectivity_noise: float = Field(default=0.0, ge=0)
     disjoint_pairs: int | None = Field(default=None, ge=1)
+    longer_curve_pairs: int = Field(default=0, ge=0)
     hessian: HessianSettings = HessianSettings()
     stacking: Literal["measured", "stacked", "one_by_one"] = "measured"
     cutoffs: PhaseCutoffs | None = None
@@ -110,8 +115,9 @@ class Recipe(Record):
             )
         if self.curve.learning_rate is None or self.curve.batch_size is None:
             raise ValueError("curve.learning_rate and curve.batch_size must be set")
-        if self.disjoint_pairs is not None and 2 * self.disjoint_pairs > self.seeds:
-            raise ValueError(f"disjoint_pairs: {self.seeds} seeds make at most {self.seeds // 2}")
+        for name in ("disjoint_pairs", "longer_curve_pairs"):
+            if 2 * (getattr(self, name) or 0) > self.seeds:
+                raise ValueError(f"{name}: {self.seeds} seeds make at most {self.seeds // 2}")
         for axis in (self.load, self.temperature):
             if list(axis.values) != sorted(set(axis.values)):
                 raise ValueError(f"{axis.column}: values must ascend without repetition")
@@ -137,10 +143,24 @@ class Recipe(Record):
     @property
     def pairs(self) -> list[tuple[int, int]]:
         """The seed pairs of a cell that are compared."""
-        if self.disjoint_pairs is None:
-            return list(combinations(range(self.seeds), 2))
-        order = np.random.default_rng(seed_from(self.name, "pairs")).permutation(self.seeds).tolist()
-        return [(order[2 * number], order[2 * number + 1]) for number in range(self.disjoint_pairs)]
+        return seed_pairs(self.name, range(self.seeds), self.disjoint_pairs)
+
+    @property
+    def training_data(self) -> TrainingData:
+        """The data as the zoo's networks see it."""
+        return self.annotation_options.training_data(self.name)
+
+    @property
+    def annotation_options(self) -> AnnotationOptions:
+        """What the zoo's annotation needs to know."""
+        same = [name for name in AnnotationOptions.model_fields if name in Recipe.model_fields]
+        coefficient = self.load.column if self.load.sets == "coefficient" else None
+        return AnnotationOptions(coefficient=coefficient, **{name: getattr(self, name) for name in same})
+
+    @property
+    def definition(self) -> Definition:
+        """How order parameters are measured."""
+        return self.annotation_options.settled_definition()
 
     def architecture_of(self, load: float) -> Architecture:
         """The architecture at one value of the load."""
@@ -157,10 +177,6 @@ class Recipe(Record):
     def optimisation_of(self, cell: Cell) -> Optimisation:
         """How a cell's runs are trained: what the temperature sets is set."""
         return self.optimisation.model_copy(update={self.temperature.sets: cell.temperature})
-
-    def coefficient_of(self, cell: Cell) -> float | None:
-        """Coefficient of a cell's physics problem; None where there is none."""
-        return float(cell.load) if self.load.sets == "coefficient" else None
 
     def cells(self) -> Iterator[Cell]:
         """Every cell of the grid, by load, then temperature."""

@@ -47,15 +47,6 @@ class TemperatureAxis(Record):
     sets: Literal["learning_rate", "batch_size", "weight_decay"] = "learning_rate"
 
 
-class HessianSettings(Record):
-    """On how many train samples, and how long, the Hessian's trace and top eigenvalue are estimated."""
-
-    subset_size: int = Field(default=256, ge=1)
-    relative_tolerance: float = Field(default=0.1, gt=0)
-    maximum_probes: int = Field(default=64, ge=8)
-    lanczos_iterations: int = Field(default=20, ge=2)
-
-
 class CardText(Record):
     """What the zoo's card says in words."""
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from wslbench.errors import TaskError
 from wslbench.tasks.located_yaml import FieldPath, LocatedYaml, read_located_yaml
 from wslbench.tasks.transforms import TransformName
+from wslbench.zoo.protocols import NEW_PHASE
 
 TaskKind = Literal["phase_classification", "accuracy_prediction"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
@@ -83,13 +84,20 @@ def _describe(located: LocatedYaml, path: list[str | int], message: str) -> str:
 
 
 def _inconsistencies(file: TasksFile) -> Iterator[tuple[FieldPath, str]]:
-    """What no single entry can know: ids that collide, suites that name no task."""
+    """What no single field can know: ids that collide, phases that are never shown, suites that name no task."""
     ids: set[str] = set()
     for position, entry in enumerate(file.tasks):
         for place, protocol in enumerate(entry.protocols):
             task_id = entry.id_under(protocol, file.default_protocol)
+            where: FieldPath = ("tasks", position, "protocols", place)
             if task_id in ids:
-                yield ("tasks", position, "protocols", place), f"the task {task_id!r} is declared twice"
+                yield where, f"the task {task_id!r} is declared twice"
+            if protocol == NEW_PHASE and entry.kind == "phase_classification":
+                yield (
+                    where,
+                    f"the task {task_id!r} asks for phases that no fold of {NEW_PHASE} trains on; only targets that "
+                    "are numbers can be asked for there",
+                )
             ids.add(task_id)
     for suite, members in file.suites.items():
         for place, member in enumerate(members):

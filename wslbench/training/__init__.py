@@ -9,6 +9,7 @@ from wslbench.training.optimisation import Optimisation
 from wslbench.training.pass_size import PassSize, measure_pass_size
 from wslbench.training.seeding import seed_from
 from wslbench.training.stack import ModelStack
+from wslbench.training.training_data import TrainingData
 
 TRAINER_VERSION = 1
 """Raised whenever the same recipe and seed would give other weights than before."""
@@ -25,6 +26,7 @@ __all__ = [
     "PassSize",
     "Performance",
     "RunSettings",
+    "TrainingData",
     "TrainingResult",
     "logits_of",
     "measure_pass_size",

@@ -77,7 +77,7 @@ def hash_annotations(card: ZooCard, models: pd.DataFrame, pairs: pd.DataFrame) -
     pairs
         The rows of ``pairs.parquet``.
     """
-    card_hash = hash_json(card.model_dump(mode="json"))
+    card_hash = hash_json(card.content())
     models_hash = hash_rows(models.drop(columns=["shard", "row"], errors="ignore"), ["model_id"])
     pairs_hash = hash_rows(pairs, ["cell_id", "seed_a", "seed_b"])
     together = combine_annotations(card_hash, models_hash, pairs_hash)

@@ -8,7 +8,8 @@ import pandas as pd
 from wslbench.errors import SplitError
 from wslbench.zoo.splits import Split, unit_name
 
-PROTOCOLS = ("phase-stratified", "new-load", "new-temperature")
+NEW_PHASE = "new-phase"
+PROTOCOLS = ("phase-stratified", "new-load", "new-temperature", NEW_PHASE)
 DEFAULT_PROTOCOL = "phase-stratified"
 
 
@@ -34,23 +35,31 @@ def make_split(
     protocol
         ``phase-stratified``: whole cells dealt to ``folds`` folds, phase by phase. ``new-load``,
         ``new-temperature``: the axis' sorted values cut into ``blocks`` contiguous blocks (fewer if there are
-        fewer values).
+        fewer values). ``new-phase``: a fold a phase, in the phases' order, however few cells it has; cells
+        without a phase are left out. It says nothing about a phase as a target: no fold trains on the phase that
+        it tests.
     seed
-        Seeds the deal of ``phase-stratified``; the blocks draw nothing.
+        Seeds the deal of ``phase-stratified``; the others draw nothing.
     load, temperature
         The columns of the axes.
 
     Raises
     ------
     SplitError
-        If the protocol is unknown, a cell has no phase to be stratified by, or there is too little to split.
+        If the protocol is unknown, a cell has no phase to be stratified by, or there is too little to split: no cell,
+        one block, one phase.
     """
     cells = cells.drop_duplicates("cell_id").set_index("cell_id").sort_index()
+    if protocol == NEW_PHASE:
+        cells = cells[cells["phase"].notna()]
     if cells.empty:
         raise SplitError(f"there is no cell to make the split {protocol!r} of")
     if protocol == "phase-stratified":
         fold_of, unit = _deal(cells["phase"], folds, seed), "cell"
         unit_of = pd.Series(cells.index, index=cells.index)
+    elif protocol == NEW_PHASE:
+        fold_of, unit = cells["phase"].map(_numbers(cells["phase"])), "phase"
+        unit_of = cells["phase"]
     elif protocol in PROTOCOLS:
         unit = load if protocol == "new-load" else temperature
         fold_of, unit_of = _blocks(cells[unit], blocks), cells[unit].map(unit_name)
@@ -76,6 +85,10 @@ def _deal(phases: pd.Series, folds: int, seed: int) -> pd.Series:
         for cell in generator.permutation(phases.index[phases == phase].to_numpy(dtype=object))
     ]
     return pd.Series(np.arange(len(dealt)) % folds, index=dealt)
+
+
+def _numbers(phases: pd.Series) -> dict[str, int]:
+    return {phase: number for number, phase in enumerate(sorted(phases.unique()))}
 
 
 def _blocks(values: pd.Series, blocks: int) -> pd.Series:

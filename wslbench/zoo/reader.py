@@ -61,7 +61,7 @@ class Zoo:
         self.manifest = read_manifest(path)
         refuse_hidden(self.manifest.weights.hash)
         self.card = read_card(path)
-        if hash_json(self.card.model_dump(mode="json")) != self.manifest.annotations.card:
+        if hash_json(self.card.content()) != self.manifest.annotations.card:
             raise ZooDamagedError(f"{path / CARD} is not the one that the manifest describes")
         self._check_manifest()
         for shard, entry in self.manifest.weights.shards.items():

@@ -95,6 +95,9 @@ class ZooCard(_Record):
         Everything needed to grow the zoo again.
     phase_rule
         The rule that named the phases: its text, cut-offs, and their separability. None: no phases.
+    annotation
+        How order parameters were measured: definition, options, the samples of Hessians, software. None: the zoo was
+        measured as it was grown, or not at all.
     software
         Versions of what trained and measured the zoo.
     """
@@ -114,7 +117,12 @@ class ZooCard(_Record):
     measured_epoch: Annotated[int, Field(ge=0)]
     recipe: dict[str, Any]
     phase_rule: dict[str, Any] | None = None
+    annotation: dict[str, Any] | None = None
     software: dict[str, str]
+
+    def content(self) -> dict[str, Any]:
+        """What the hash of annotations covers; a field that came later counts where it is set."""
+        return self.model_dump(mode="json", exclude={"annotation"} if self.annotation is None else None)
 
 
 class ShardEntry(_Record):

@@ -32,7 +32,7 @@ class Split:
     protocol
         The rule that made it, such as ``phase-stratified``.
     unit
-        What is held out as a whole: ``cell``, ``run``, or a hyper-parameter's column.
+        What is held out as a whole: ``cell``, ``run``, ``phase``, or a hyper-parameter's column.
     table
         A row a run: ``run_id``, ``cell_id``, ``unit`` (text), ``fold`` (the fold in which it is test).
 

@@ -82,7 +82,7 @@ class Staging:
         self,
         cell_id: str,
         rows: pd.DataFrame,
-        weights: Mapping[int, Mapping[str, FloatArray]],
+        weights: Mapping[int, Mapping[str, FloatArray]] | None,
         pairs: pd.DataFrame,
     ) -> None:
         """Store a finished cell; after a kill at any moment it is there whole or not at all.
@@ -94,7 +94,8 @@ class Staging:
         rows
             A row a checkpoint: ``cell_id``, ``seed``, ``epoch``, ``architecture``, and whatever was measured.
         weights
-            By epoch, float32 stacks ``[seeds, *shape]``, in the order in which ``rows`` lists that epoch's seeds.
+            By epoch, float32 stacks ``[seeds, *shape]``, in the order in which ``rows`` lists that epoch's seeds. None:
+            the cell is only measured, its weights stand elsewhere.
         pairs
             A row a pair of seeds: ``cell_id``, ``seed_a``, ``seed_b``, and whatever was measured.
 
@@ -107,7 +108,7 @@ class Staging:
         with new_folder(self.folder / cell_id) as folder:
             write_table(rows, folder / "rows.parquet")
             write_table(pairs, folder / "pairs.parquet")
-            for epoch, tensors in weights.items():
+            for epoch, tensors in (weights or {}).items():
                 shapes = {name: tensor.shape for name, tensor in tensors.items()}
                 with (folder / f"{epoch}.safetensors").open("wb") as file:
                     write_tensors(file, shapes, tensors.__getitem__)
@@ -138,7 +139,7 @@ def _fingerprint(record: Path) -> object:
 
 
 def _check_cell(
-    cell_id: str, rows: pd.DataFrame, weights: Mapping[int, Mapping[str, FloatArray]], pairs: pd.DataFrame
+    cell_id: str, rows: pd.DataFrame, weights: Mapping[int, Mapping[str, FloatArray]] | None, pairs: pd.DataFrame
 ) -> None:
     if not is_name(cell_id):
         raise ZooFormatError(f"{cell_id!r} cannot be the id of a cell: letters, digits and . _ + = - only")
@@ -148,6 +149,8 @@ def _check_cell(
             raise ZooFormatError(f"the {meaning} of cell {cell_id!r} lack the column {missing[0]!r}")
         if not (frame["cell_id"] == cell_id).all():
             raise ZooFormatError(f"the {meaning} of cell {cell_id!r} name another cell")
+    if weights is None:
+        return
     if rows.duplicated(["seed", "epoch"]).any() or set(rows["epoch"]) != set(weights):
         raise ZooFormatError(f"cell {cell_id!r}: rows and weights do not list the same checkpoints")
     for epoch, tensors in weights.items():

@@ -1,0 +1,149 @@
+"""Order parameters of a stack of networks, by a definition: columns of numbers, a value a network or a seed pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wslbench.annotation.definition import Definition, HessianSettings
+from wslbench.errors import LandscapeError
+from wslbench.landscape.connectivity import CurveValues, fit_curves, straight_lines
+from wslbench.landscape.hessian import hessian_trace, top_eigenvalue
+from wslbench.landscape.similarity import linear_cka
+from wslbench.training import ModelStack, Objective, Optimisation, PassSize, seed_from
+from wslbench.training.loop import Progress
+from wslbench.training.objectives import Side
+
+Columns = dict[str, NDArray[np.float64]]
+Labels = Sequence[tuple[str, int, int]]
+
+PAIRS_PER_PASS = 10
+"""Pairs whose representations are held at a time: those of a whole block may not fit in memory."""
+
+_SIDES: tuple[tuple[Side, str], ...] = (("train", ""), ("test", "_test"))
+
+
+def hessian_samples(zoo: str, size: int, subset_size: int, side: Side = "train") -> NDArray[np.int64]:
+    """The samples of one side that Hessians are taken on, the same for every network of the zoo, ascending."""
+    word = "hessian-subset" if side == "train" else "hessian-subset-test"
+    order = np.random.default_rng(seed_from(zoo, word)).permutation(size)
+    samples: NDArray[np.int64] = np.sort(order[:subset_size])
+    return samples
+
+
+def hessian_columns(
+    stack: ModelStack, objective: Objective, definition: Definition, zoo: str, runs: Sequence[tuple[str, int]]
+) -> Columns:
+    """Trace and top eigenvalue on train and test samples, a value a network."""
+    settings = _hessian_settings(definition)
+    columns: Columns = {}
+    for side, ending in _SIDES:
+        words = [f"{word}{ending.replace('_', '-')}" for word in ("hessian-trace", "hessian-eigenvalue")]
+        seeds = [[seed_from(zoo, cell_id, seed, word) for cell_id, seed in runs] for word in words]
+        size = objective.train_size if side == "train" else objective.test_size
+        samples = hessian_samples(zoo, size, settings.subset_size, side)
+        trace = hessian_trace(
+            stack,
+            objective,
+            samples,
+            seeds[0],
+            relative_tolerance=settings.relative_tolerance,
+            maximum_probes=settings.maximum_probes,
+            side=side,
+        )
+        top = top_eigenvalue(stack, objective, samples, seeds[1], iterations=settings.lanczos_iterations, side=side)
+        columns |= {
+            f"hessian_trace{ending}": trace.trace,
+            f"hessian_trace{ending}_se": trace.standard_error,
+            f"hessian_top_eigenvalue{ending}": top.eigenvalue,
+            f"hessian_top_residual{ending}": top.residual,
+        }
+    return columns
+
+
+def curve_columns(
+    start: ModelStack,
+    end: ModelStack,
+    objective: Objective,
+    definition: Definition,
+    zoo: str,
+    labels: Labels,
+    epoch: int,
+    progress: Progress | None = None,
+    pass_size: PassSize | None = None,
+) -> Columns:
+    """Mode connectivity, and error and loss along the curves, a value a pair."""
+    seeds = [seed_from(zoo, cell_id, a, b, epoch, "curve") for cell_id, a, b in labels]
+    curve = _curve(definition)
+    fit = fit_curves(start, end, objective, curve, seeds, progress, pass_size, definition.curve.points)
+    return {"mode_connectivity": fit.mode_connectivity} | _along(fit, definition, "")
+
+
+def longer_curve_columns(
+    start: ModelStack,
+    end: ModelStack,
+    objective: Objective,
+    definition: Definition,
+    zoo: str,
+    labels: Labels,
+    epoch: int,
+    progress: Progress | None = None,
+    pass_size: PassSize | None = None,
+) -> Columns:
+    """Mode connectivity by curves trained twice as long, on a schedule stretched to that."""
+    seeds = [seed_from(zoo, cell_id, a, b, epoch, "longer-curve") for cell_id, a, b in labels]
+    curve = _curve(definition)
+    twice = curve.model_copy(
+        update={"epochs": 2 * curve.epochs, "step_epochs": [2 * step for step in curve.step_epochs]}
+    )
+    fit = fit_curves(start, end, objective, twice, seeds, progress, pass_size, definition.curve.points)
+    return {"longer_mode_connectivity": fit.mode_connectivity}
+
+
+def line_columns(start: ModelStack, end: ModelStack, objective: Objective, definition: Definition) -> Columns:
+    """The same along straight lines."""
+    line = straight_lines(start, end, objective, definition.curve.points)
+    return {"linear_connectivity": line.mode_connectivity} | _along(line, definition, "line_")
+
+
+def cka_of_pairs(
+    stack: ModelStack,
+    objective: Objective,
+    definition: Definition,
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Linear CKA of pairs of networks of a stack, a value a pair."""
+    how = definition.similarity
+    values = []
+    for begin in range(0, len(first), PAIRS_PER_PASS):
+        some = slice(begin, begin + PAIRS_PER_PASS)
+        rows, places = np.unique(np.stack([first[some], second[some]]), return_inverse=True)
+        outputs = objective.select(rows).representation(stack.select(rows), how.layer, how.side)
+        one, other = torch.from_numpy(places.reshape(2, -1)).to(outputs.device)
+        values.append(linear_cka(outputs[one], outputs[other]).cpu().numpy())
+    return np.concatenate(values)
+
+
+def _along(values: CurveValues, definition: Definition, prefix: str) -> Columns:
+    return {
+        f"{prefix}{side}_{quantity}_{t:g}": getattr(values, f"{side}_{quantity}")[:, place]
+        for side in ("train", "test")
+        for place, t in enumerate(definition.curve.points)
+        for quantity in ("error", "loss")
+    }
+
+
+def _curve(definition: Definition) -> Optimisation:
+    if definition.curve.optimisation is None:
+        raise LandscapeError(f"definition {definition.name!r} leaves the training of curves open, and so does the zoo")
+    return definition.curve.optimisation
+
+
+def _hessian_settings(definition: Definition) -> HessianSettings:
+    if definition.hessian is None:
+        raise LandscapeError(f"definition {definition.name!r} leaves the Hessian open, and so does the zoo")
+    return definition.hessian

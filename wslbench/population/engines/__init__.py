@@ -1,6 +1,0 @@
-"""Who does the work of growing a zoo: processes on this machine, or a ray cluster."""
-
-from wslbench.population.engines.choice import make_engine
-from wslbench.population.engines.engine import Engine, Job, Progress, Report, Work
-
-__all__ = ["Engine", "Job", "Progress", "Report", "Work", "make_engine"]
