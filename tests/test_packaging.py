@@ -35,14 +35,16 @@ def files_below(folder: Path) -> set[str]:
     }
 
 
-def test_the_wheel_holds_tasks_baselines_results_zoos_and_recipes(wheel: Path) -> None:
+def test_the_wheel_holds_tasks_baselines_results_zoos_recipes_and_templates(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"wslbench/py.typed", "wslbench/cli/__init__.py", "wslbench/_bundled/tasks.yaml"} <= names
     assert {f"wslbench/_bundled/baselines/{name}" for name in files_below(ROOT / "baselines")} <= names
     assert {f"wslbench/_bundled/results/{name}" for name in files_below(ROOT / "leaderboard" / "results")} <= names
     assert {f"wslbench/zoos/{name}" for name in files_below(embedded_zoos_path())} <= names
     assert {
-        f"wslbench/population/recipes/{name}" for name in files_below(ROOT / "wslbench/population/recipes")
+        f"wslbench/{folder}/{name}"
+        for folder in ("population/recipes", "annotation/definitions", "annotation/report/templates")
+        for name in files_below(ROOT / "wslbench" / folder)
     } <= names
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.annotation.report.zoos import FITTED, card_of, measured_by_hand
+from tests.annotation.report.zoos import FITTED, card_of, measured_by_hand, zoo_by_hand
 from wslbench.annotation.report.cell_rows import cell_rows
 from wslbench.annotation.report.cross_checks import certainty_section, hessian_checks
 from wslbench.annotation.report.cutoff_evidence import cutoff_section
 from wslbench.annotation.report.former_labels import former_section
+from wslbench.annotation.report.head import head
 from wslbench.annotation.report.health import health_section
+from wslbench.annotation.report.measurements import measurements
 from wslbench.annotation.report.record import confusion_of, printable
 
 LOW, HIGH = [0.001] * 3, [0.3] * 3
@@ -145,6 +147,21 @@ def test_former_labels_are_read_or_left():
     for broken in (None, "gone", {"annotation_version": 1}, {"annotation_version": 1, "confusion": {"I": ["II"]}}):
         assert former_section(card_of([1], [0.1], phase_rule={"former": broken})) is None
     assert former_section(card_of([1], [0.1], phase_rule=None)) is None
+
+
+def test_the_head_says_how_order_parameters_were_measured():
+    record = {"definition": {"name": "ours", "layer": None}, "subset": ",".join(map(str, range(300))), "t": [0, 1]}
+    zoo = zoo_by_hand([cell(LOW, 0.0, 0.9)], card_of([1], [0.1], annotation=record))
+    told = {fact.name: fact.value for fact in head(zoo, measurements(zoo)).definition}
+    assert told["definition · name"] == "ours"
+    assert told["t"] == "0, 1"
+    assert told["subset"].startswith("0,1,2,3,")
+    assert told["subset"].endswith("… (1,089 characters)")
+    assert len(told) == 3
+    before = zoo_by_hand([cell(LOW, 0.0, 0.9)], card_of([1], [0.1], recipe={"curve": {"epochs": 40}, "seeds": 3}))
+    assert [(fact.name, fact.value) for fact in head(before, measurements(before)).definition] == [
+        ("curve · epochs", "40")
+    ]
 
 
 def test_confusion_has_a_row_for_no_phase_only_where_one_is_missing():

@@ -228,10 +228,19 @@ def test_everything_foreign_is_escaped(annotated, tmp_path):
         name: Axis(column=axis.column, label=EVIL, values=axis.values)
         for name, axis in (("load", card.load), ("temperature", card.temperature))
     }
-    rule = (card.phase_rule or {}) | {"rule": EVIL, "former": {"annotation_version": 1, "confusion": {EVIL: {EVIL: 3}}, "changed": {}}}
+    former = {"annotation_version": 1, "confusion": {EVIL: {EVIL: 3}}, "changed": {}}
+    rule = (card.phase_rule or {}) | {"rule": EVIL, "former": former}
     changes = dict.fromkeys(("description", "licence", "citation", "modality", "content_version"), EVIL)
     recipe = {"hessian": {EVIL: EVIL}}
-    zoo = make_annotated_zoo(tmp_path / "zoo", **changes, **axes, phase_rule=rule, software={EVIL: EVIL}, recipe=recipe)
+    zoo = make_annotated_zoo(
+        tmp_path / "zoo",
+        **changes,
+        **axes,
+        phase_rule=rule,
+        software={EVIL: EVIL},
+        recipe=recipe,
+        annotation={EVIL: [EVIL]},
+    )
     write_report(zoo, tmp_path / "out")
     whole(tmp_path / "out")
     page = Page(tmp_path / "out" / "index.html")

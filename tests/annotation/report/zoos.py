@@ -112,8 +112,7 @@ def make_annotated_zoo(path: Path, **changes: Any) -> Zoo:
     architectures = {f"w{width}": Architecture(builder="cnn", arguments={"width": width}) for width in WIDTHS}
     recipe = {"connectivity_noise": NOISE, "hessian": {"relative_tolerance": 0.1}}
     fields: dict[str, Any] = {"name": "annotated", "architectures": architectures, "recipe": recipe, "phase_rule": rule}
-    if "annotation" in ZooCard.model_fields:
-        fields["annotation"] = {"definition": "wslbench", "hessian": {"subset_size": 256, "relative_tolerance": 0.1}}
+    fields["annotation"] = {"definition": "wslbench", "hessian": {"subset_size": 256, "relative_tolerance": 0.1}}
     card = card_of(list(WIDTHS), list(RATES), **fields | changes)
     writer = ZooWriter(path, recipe)
     for cell_id, own in runs.groupby("cell_id"):

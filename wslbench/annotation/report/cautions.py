@@ -65,12 +65,17 @@ def _labels(contents: Contents) -> Iterator[Caution]:
     elif head.compared:
         text = f"All {head.compared} stored labels come out again from the stored order parameters and cut-offs."
         yield Caution(kind="fine", text=text)
+    former = contents.former
+    if former is not None:
+        text = f"{share(former.changed, former.cells)} labels differ from those of annotation version "
+        kind: Literal["doubt", "fine"] = "doubt" if former.changed > 0.05 * former.cells else "fine"
+        yield Caution(kind=kind, text=f"{text}{former.annotation_version}.")
     certainty = contents.certainty
     if certainty is None:
         yield Caution(kind="gap", text="The zoo has no phase probabilities.")
     elif certainty.certain_share is not None:
         text = f"{100 * certainty.certain_share:.0f} % of the finished cells keep their label in at least four of five "
-        kind: Literal["doubt", "fine"] = "fine" if certainty.certain_share >= 0.8 else "doubt"
+        kind = "fine" if certainty.certain_share >= 0.8 else "doubt"
         yield Caution(kind=kind, text=f"{text}bootstrap draws of their seeds.")
 
 
@@ -137,7 +142,8 @@ def _checks(contents: Contents) -> Iterator[Caution]:
     for check in contents.hessian:
         text = f"The Hessian trace ({check.side}) parts {100 * check.agreement:.0f} % of {check.cells} cells as the "
         kind: Literal["doubt", "fine"] = "fine" if check.agreement >= 0.9 else "doubt"
-        yield Caution(kind=kind, text=f"{text}train loss does. It is a cross-check, not part of the rule.")
+        advice = "" if kind == "fine" else " Do not read converged as flat: hot cells are flat unless annealed."
+        yield Caution(kind=kind, text=f"{text}train loss does; a cross-check, no part of the rule.{advice}")
     for item in contents.health.checks:
         if item.failed:
             limit = "" if item.limit is None else f" of {100 * item.limit:g} %"

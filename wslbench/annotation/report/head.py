@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import wslbench
@@ -14,6 +13,10 @@ from wslbench.landscape.phases import CONNECTED_FROM
 if TYPE_CHECKING:
     from wslbench.annotation.report.measurements import Measurements
     from wslbench.zoo import Zoo
+
+
+_LONGEST_VALUE = 120
+"""Characters."""
 
 
 class Fact(Record):
@@ -83,7 +86,7 @@ def head(zoo: Zoo, measured: Measurements) -> Head:
         facts=_facts(zoo, measured),
         load=printable(card.load.label),
         temperature=printable(card.temperature.label),
-        definition=[Fact(name=printable(" · ".join(path)), value=_said(value)) for path, value in _definition(zoo)],
+        definition=_definition(zoo),
         rule=rule_in_words(measured),
         stored_rule=printable((card.phase_rule or {}).get("rule", "")),
         cells=count_phases(cells["phase"]),
@@ -150,16 +153,18 @@ def _facts(zoo: Zoo, measured: Measurements) -> list[Fact]:
     return [Fact(name=name, value=printable(value).strip()) for name, value in facts.items()]
 
 
-def _definition(zoo: Zoo) -> list[tuple[tuple[str, ...], object]]:
-    record = annotation_record(zoo.card)
-    if record:
-        return list(leaves(record))
+def _definition(zoo: Zoo) -> list[Fact]:
     # Zoos annotated before cards had such a record: what their recipes say of it.
-    parts: dict[str, object] = {name: zoo.card.recipe[name] for name in ("curve", "hessian") if name in zoo.card.recipe}
-    return [(path, value) for path, value in leaves(parts) if not isinstance(value, Mapping)]
+    recipe: dict[str, object] = {
+        name: zoo.card.recipe[name] for name in ("curve", "hessian") if name in zoo.card.recipe
+    }
+    said = leaves(annotation_record(zoo.card) or recipe)
+    return [
+        Fact(name=printable(" · ".join(path)), value=_said(value)) for path, value in said if value not in (None, {})
+    ]
 
 
 def _said(value: object) -> str:
-    if isinstance(value, list) and len(value) > 12:
-        return printable(", ".join(map(str, value[:12]))) + f", … ({len(value)} in all)"
-    return printable(", ".join(map(str, value)) if isinstance(value, list) else "–" if value is None else value)
+    """A value as text; the numbers of samples may be hundreds, and their beginning is enough to compare."""
+    text = printable(", ".join(map(str, value)) if isinstance(value, list) else value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text):,} characters)"

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
 def annotation_record(card: ZooCard) -> Mapping[str, Any]:
     """How order parameters were measured, as the card says; empty for zoos annotated before cards said it."""
-    record = getattr(card, "annotation", None)
-    return record if isinstance(record, Mapping) else {}
+    return card.annotation or {}
 
 
 def setting(card: ZooCard, *names: str) -> float | None:
