@@ -151,13 +151,15 @@ def test_former_labels_are_read_or_left():
 
 def test_the_head_says_how_order_parameters_were_measured():
     record = {"definition": {"name": "ours", "layer": None}, "subset": ",".join(map(str, range(300))), "t": [0, 1]}
+    record["options"] = {"curve": {"epochs": 3}, "hessian": None, "data_set": "digits", "step_epochs": []}
     zoo = zoo_by_hand([cell(LOW, 0.0, 0.9)], card_of([1], [0.1], annotation=record))
     told = {fact.name: fact.value for fact in head(zoo, measurements(zoo)).definition}
     assert told["definition · name"] == "ours"
     assert told["t"] == "0, 1"
     assert told["subset"].startswith("0,1,2,3,")
     assert told["subset"].endswith("… (1,089 characters)")
-    assert len(told) == 3
+    assert told["options · data_set"] == "digits"
+    assert len(told) == 4  # no curve a second time, nothing that is empty
     before = zoo_by_hand([cell(LOW, 0.0, 0.9)], card_of([1], [0.1], recipe={"curve": {"epochs": 40}, "seeds": 3}))
     assert [(fact.name, fact.value) for fact in head(before, measurements(before)).definition] == [
         ("curve · epochs", "40")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import wslbench
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 _LONGEST_VALUE = 120
 """Characters."""
+
+
+_SETTLED = ("definition", "curve", "hessian")
+_EMPTY: tuple[object, ...] = (None, {}, [])
 
 
 class Fact(Record):
@@ -158,10 +163,12 @@ def _definition(zoo: Zoo) -> list[Fact]:
     recipe: dict[str, object] = {
         name: zoo.card.recipe[name] for name in ("curve", "hessian") if name in zoo.card.recipe
     }
-    said = leaves(annotation_record(zoo.card) or recipe)
-    return [
-        Fact(name=printable(" · ".join(path)), value=_said(value)) for path, value in said if value not in (None, {})
-    ]
+    record = dict(annotation_record(zoo.card))
+    if "definition" in record and isinstance(record.get("options"), Mapping):
+        # The definition has taken these from the options already.
+        record["options"] = {name: value for name, value in record["options"].items() if name not in _SETTLED}
+    said = leaves(record or recipe)
+    return [Fact(name=printable(" · ".join(path)), value=_said(value)) for path, value in said if value not in _EMPTY]
 
 
 def _said(value: object) -> str:

@@ -101,7 +101,7 @@ def health_section(measured: Measurements) -> HealthSection:
 
 
 def _flags(runs: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
-    for column, matter in (("dead", "marked as dead"), ("diverged", "marked as diverged")):
+    for column, matter in (("dead", "in a cell marked as dead"), ("diverged", "marked as diverged")):
         if column in runs:
             yield matter, _numbers(runs, column) > 0
     if "train_loss" in runs:

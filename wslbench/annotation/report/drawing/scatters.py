@@ -36,7 +36,7 @@ def kind_scatter(kind: str, section: KindSection) -> Picture:
         f"differs by {section.median_difference:+.2f} points in the median; {section.changed} labels change."
     ).replace("-0", "−0")
     caption = f"Connectivity of {said}, against the zoo's. Ringed: the label changes. Lines: −2 points, and equality."
-    return picture(f"connectivity-{kind}", caption, alt, _SIZE, partial(_draw_kind, label=said, section=section))
+    return picture(f"connectivity-{kind}", caption, alt, _SIZE, partial(draw_kind, label=said, section=section))
 
 
 def hessian_scatter(check: HessianCheck, measured: Measurements) -> Picture:
@@ -52,14 +52,16 @@ def hessian_scatter(check: HessianCheck, measured: Measurements) -> Picture:
     return picture(f"hessian-{check.side}", caption, alt, _SIZE, partial(_draw_hessian, check=check, measured=measured))
 
 
-def _draw_kind(figure: Figure, label: str, section: KindSection) -> None:
+def draw_kind(figure: Figure, label: str, section: KindSection) -> None:
+    """A point a cell; a ring around those whose label changes."""
     axes = figure.subplots()
     x = np.array([point.usual for point in section.points])
     y = np.array([point.other for point in section.points])
     _points(axes, x, y, [point.label for point in section.points])
     moved = np.array([point.label != point.other_label for point in section.points])
-    axes.plot(x[moved], y[moved], "o", ms=11, mfc="none", mec=ACCENT, mew=1.2)
-    axes.autoscale(False)  # equality must not stretch the axes
+    axes.plot(x[moved], y[moved], "o", ms=9, mfc="none", mec=ACCENT, mew=0.9)
+    axes.set_xlim(_around(x))  # set by hand: the line of equality must not stretch them
+    axes.set_ylim(_around(y))
     axes.axline((0, 0), slope=1, color=INK, lw=0.8, zorder=1)
     cut(axes, CONNECTED_FROM, dashed=True)
     cut(axes, CONNECTED_FROM, across=True, dashed=True)
@@ -86,6 +88,13 @@ def _draw_hessian(figure: Figure, check: HessianCheck, measured: Measurements) -
     axes.set_xlabel("train loss")
     axes.set_ylabel(f"Hessian trace, {check.side} data")
     figure.legend(handles=phase_handles(markers=True), loc="outside lower center", ncols=5, handletextpad=0.1)
+
+
+def _around(values: np.ndarray) -> tuple[float, float]:
+    """Limits that show all values and the threshold."""
+    low, high = min(values.min(), CONNECTED_FROM), max(values.max(), CONNECTED_FROM)
+    margin = 0.06 * (high - low) or 1.0
+    return float(low - margin), float(high + margin)
 
 
 def _points(axes: Axes, x: np.ndarray, y: np.ndarray, labels: list[str]) -> None:
