@@ -68,8 +68,8 @@ def test_work_of_a_cell_by_hand():
     assert work == CellWork(
         training=3 * 4 * 1200,  # the runs go on for twice their 2 epochs
         curves=(3 + 3) * 7 * 1000,  # three pairs twice, incomplete batches left out
-        evaluation=3 * 3 * (2 * 1200 + 597) + 3 * 2 * 597 + 6 * 5 * 2 * 1200,
-        hessian=3 * (8 + 3) * 32,
+        evaluation=3 * 3 * (2 * 1200 + 597) + 3 * 2 * 597 + (6 + 3) * 5 * (2 * 1200 + 597),  # and straight lines
+        hessian=3 * (8 + 3) * (32 + 32),  # of both sides
     )
 
 

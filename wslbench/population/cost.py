@@ -42,9 +42,9 @@ def block_cost(recipe: Recipe, block: Block) -> Cost:
         "none": recipe.measured_epoch,
         "longer": 3 * recipe.measured_epoch,
     }
-    pairs = len(recipe.pairs)
+    pairs = len(recipe.pairs) + 2 * recipe.longer_curve_pairs
     if recipe.continued_epoch is not None:
-        pairs += min(recipe.seeds, pairs)
+        pairs += min(recipe.seeds, len(recipe.pairs))
     training = each * samples * epochs[recipe.unfinished_check] * runs
     return Cost(training, each * samples * recipe.curve.epochs * pairs * cells)
 

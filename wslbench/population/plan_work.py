@@ -61,6 +61,11 @@ def compared_pairs(recipe: Recipe) -> int:
     return pairs if recipe.continued_epoch is None else pairs + min(recipe.seeds, pairs)
 
 
+def measured_lines(recipe: Recipe) -> int:
+    """Curves and straight lines of a cell that are measured at all their points, on train and test samples."""
+    return compared_pairs(recipe) + len(recipe.pairs) + recipe.longer_curve_pairs
+
+
 def work_of_cell(recipe: Recipe, data: PlanData, batch_size: int, normalised: bool) -> CellWork:
     """The work of one cell.
 
@@ -79,14 +84,16 @@ def work_of_cell(recipe: Recipe, data: PlanData, batch_size: int, normalised: bo
     if data.tokens:
         train, test = min(train, EVALUATED_WINDOWS), min(test, EVALUATED_WINDOWS)
     clean = train * (2 if normalised else 1)
+    lines = measured_lines(recipe)
     measured = recipe.seeds * (len(recipe.kept_epochs) + (recipe.continued_epoch is not None))
     represented = recipe.seeds * (1 + (recipe.continued_epoch is not None))
+    subset = sum(min(recipe.hessian.subset_size, size) for size in (data.train_size, data.test_size))
     products = recipe.hessian.maximum_probes + recipe.hessian.lanczos_iterations
     return CellWork(
         training=float(recipe.seeds * trained_epochs(recipe) * whole),
-        curves=float(pairs * recipe.curve.epochs * curve_epoch),
-        evaluation=float(measured * (clean + test) + represented * test + pairs * len(CURVE_POINTS) * clean),
-        hessian=float(recipe.seeds * products * min(recipe.hessian.subset_size, data.train_size)),
+        curves=float((pairs + 2 * recipe.longer_curve_pairs) * recipe.curve.epochs * curve_epoch),
+        evaluation=float(measured * (clean + test) + represented * test + lines * len(CURVE_POINTS) * (clean + test)),
+        hessian=float(recipe.seeds * products * subset),
     )
 
 
