@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from wslbench.architectures import Architecture
-from wslbench.zoo import Axis, DataSetCard, Zoo, ZooCard, ZooWriter, make_split
+from wslbench.zoo import PROTOCOLS, Axis, DataSetCard, Zoo, ZooCard, ZooWriter, make_split
 from wslbench.zoo.identity import run_id
 from wslbench.zoo.template import template
 
@@ -137,7 +137,7 @@ def stage_tiny_cells(writer: ZooWriter) -> None:
 
 
 def make_tiny_zoo(path: Path) -> Zoo:
-    """Build the tiny zoo at ``path``: 2 widths × 5 learning rates, 3 seeds, 2 epochs, 5 phases, three splits."""
+    """Build the tiny zoo at ``path``: 2 widths × 5 learning rates, 3 seeds, 2 epochs, 5 phases, a split a protocol."""
     writer = ZooWriter(path, RECIPE)
     stage_tiny_cells(writer)
     staged = [writer.read_staged(cell_id) for cell_id in CELLS]
@@ -146,6 +146,6 @@ def make_tiny_zoo(path: Path) -> Zoo:
     cells = table.drop_duplicates("cell_id")
     splits = [
         make_split(cells, table, protocol, seed=0, load="width", temperature="learning_rate")
-        for protocol in ("phase-stratified", "new-load", "new-temperature")
+        for protocol in PROTOCOLS
     ]
     return writer.compact(tiny_card(), table, pairs, splits)

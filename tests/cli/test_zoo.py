@@ -45,7 +45,7 @@ def test_list_names_every_embedded_zoo() -> None:
 
 def test_verify_says_that_a_zoo_is_sound(built_tiny_zoo: Path) -> None:
     result = RUNNER.invoke(app, ["verify", str(built_tiny_zoo)])
-    assert (result.exit_code, result.output) == (0, f"{NAME}: sound (60 checkpoints in 4 shards, 3 splits)\n")
+    assert (result.exit_code, result.output) == (0, f"{NAME}: sound (60 checkpoints in 4 shards, 4 splits)\n")
 
 
 def test_verify_fails_on_damage(tiny_zoo: Path) -> None:

@@ -105,6 +105,15 @@ def test_phases_have_no_scale(tmp_path: Path) -> None:
     assert "takes neither `minus` nor a `transform`" in message
 
 
+def test_a_phase_cannot_be_asked_for_where_it_is_never_shown(tmp_path: Path) -> None:
+    declared = "    protocols: [phase-stratified, new-load, new-temperature]\n"
+    message = broken(tmp_path, declared, declared.replace("]", ", new-phase]"))
+    assert message == (
+        f"tasks.yaml, line {line_of(declared.strip())}, tasks[0].protocols[3]: the task 'digits-cnn.phase@new-phase' "
+        "asks for phases that no fold of new-phase trains on; only targets that are numbers can be asked for there."
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

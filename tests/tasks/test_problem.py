@@ -28,11 +28,12 @@ def book(tmp_path: Path) -> TaskBook:
 
 
 def reannotated(path: Path, change) -> Zoo:
-    """The zoo at ``path`` with its table changed in place."""
+    """The zoo at ``path`` with its table changed in place; other phases would make ``new-phase`` another split."""
     zoo = load_zoo(path)
     table = zoo.table.reset_index()
     change(table)
-    rewrite_annotations(path, zoo.card, table, zoo.pairs, [zoo.split(protocol) for protocol in zoo.protocols])
+    splits = [zoo.split(protocol) for protocol in zoo.protocols if protocol != "new-phase"]
+    rewrite_annotations(path, zoo.card, table, zoo.pairs, splits)
     return load_zoo(path)
 
 
@@ -73,6 +74,25 @@ def test_no_unit_and_no_cell_stands_on_both_sides(zoo: Zoo, book: TaskBook, suff
         assert len(train) + len(test) == len(problem.table)
         for column in ("model_id", "run_id", "cell_id", "unit"):
             assert not set(train[column]) & set(test[column])
+
+
+def test_on_new_phase_a_whole_phase_is_new_and_every_model_counts(zoo: Zoo, book: TaskBook) -> None:
+    problem = prepare(replace(book[f"{NAME}.loss-gap"], protocol="new-phase"), zoo)
+    assert problem.unit == "phase"
+    for fold, phase in zip(problem.folds, PHASES, strict=True):
+        assert set(problem.test(fold)["phase"]) == {phase}
+        assert phase not in set(problem.train(fold)["phase"])
+        assert problem.absent[fold] == (phase,)
+    assert problem.scored.all()
+
+
+def test_a_cells_seeds_share_its_connectivity_and_similarity(zoo: Zoo, book: TaskBook) -> None:
+    for column in ("mode_connectivity", "cka"):
+        task = replace(book[f"{NAME}.loss-gap"], column=column, minus=None)
+        table = prepare(task, zoo).table
+        assert (table.groupby("cell_id")["target"].nunique() == 1).all()
+        by_pair = zoo.pairs.groupby("cell_id")[column].mean()
+        assert table["target"].to_numpy() == pytest.approx(by_pair.loc[table["cell_id"]].to_numpy())
 
 
 def test_phases_that_training_never_shows_are_listed_and_not_scored(zoo: Zoo, book: TaskBook) -> None:
@@ -132,8 +152,8 @@ def test_a_zoo_that_does_not_fit_the_task_is_refused(zoo: Zoo, book: TaskBook) -
         prepare(replace(task, zoo="other"), zoo)
     with pytest.raises(TaskError, match="reads curvature, which"):
         prepare(replace(task, column="curvature"), zoo)
-    with pytest.raises(SplitError, match="no split 'new-phase'"):
-        prepare(replace(task, protocol="new-phase"), zoo)
+    with pytest.raises(SplitError, match="no split 'new-zoo'"):
+        prepare(replace(task, protocol="new-zoo"), zoo)
 
 
 def test_the_order_of_rows_tells_nothing(zoo: Zoo, book: TaskBook) -> None:

@@ -58,6 +58,42 @@ def test_blocks_are_contiguous_and_even(widths: int, rates: int, seed: int) -> N
         assert sizes.max() - sizes.min() <= 1
 
 
+@given(widths=st.integers(2, 6), rates=st.integers(2, 6), seed=st.integers(0, 99))
+def test_each_phase_is_held_out_once_and_as_a_whole(widths: int, rates: int, seed: int) -> None:
+    cells, runs = grid(widths, rates, seed)
+    phases = dict(zip(cells["cell_id"], cells["phase"], strict=True))
+    if len(set(phases.values())) < 2:
+        return
+    split = make_split(cells, runs, "new-phase", 0, **AXES)
+    assert split.unit == "phase"
+    tested: list[str] = []
+    for fold in split.folds:
+        test, train = split.test_runs(fold), split.train_runs(fold)
+        assert sorted([*test, *train]) == sorted(runs["run_id"])
+        (phase,) = {phases[run.rsplit("-", 1)[0]] for run in test}
+        assert phase not in {phases[run.rsplit("-", 1)[0]] for run in train}
+        tested.append(phase)
+    assert tested == sorted(set(phases.values()))
+
+
+def test_a_phase_of_one_cell_is_a_fold_and_cells_without_phase_are_left_out() -> None:
+    cells, runs = grid(3, 3, 1)
+    cells["phase"] = ["IV-B", None, "II", "II", "I", "I", "I", None, "I"]
+    split = make_split(cells, runs, "new-phase", 0, **AXES)
+    folds = split.table.drop_duplicates("cell_id").groupby("fold")["cell_id"].apply(sorted).to_dict()
+    names = cells["cell_id"]
+    assert folds == {0: sorted(names[[4, 5, 6, 8]]), 1: sorted(names[[2, 3]]), 2: [names[0]]}
+    assert dict(zip(split.table["fold"], split.table["unit"], strict=True)) == {0: "I", 1: "II", 2: "IV-B"}
+
+
+def test_one_phase_leaves_nothing_to_train_on() -> None:
+    cells, runs = grid(3, 3, 1)
+    with pytest.raises(SplitError, match="'new-phase' has 1 folds"):
+        make_split(cells.assign(phase="II"), runs, "new-phase", 0, **AXES)
+    with pytest.raises(SplitError, match="no cell to make the split 'new-phase'"):
+        make_split(cells.assign(phase=None), runs, "new-phase", 0, **AXES)
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_row_order_does_not_matter(protocol: str) -> None:
     cells, runs = grid(5, 4, 1)
