@@ -12,7 +12,6 @@ from wslbench.population.build import fingerprint
 from wslbench.population.recipe import Recipe
 from wslbench.population.recipe_file import load_recipe
 from wslbench.zoo import PROTOCOLS, verify
-from wslbench.zoo.protocols import NEW_PHASE
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +26,12 @@ def test_sound_small_and_complete(zoo):
     assert len(table) == 700 == table["run_id"].nunique()
     assert (table.groupby("cell_id")["seed"].nunique() == 5).all()
     assert table.groupby(["beta", "learning_rate"]).ngroups == len(zoo.cells) == 14 * 10
-    # Both are from before the last protocol, and get it with their next annotation.
-    assert set(zoo.protocols) >= set(PROTOCOLS) - {NEW_PHASE}
+    assert set(zoo.protocols) == set(PROTOCOLS)
 
 
 def test_grown_from_the_recipe_that_ships(zoo):
     stored = {name: value for name, value in zoo.card.recipe.items() if name not in ("trainer_version", "stacked")}
+    stored["longer_curve_pairs"] = zoo.card.annotation["options"]["longer_curve_pairs"]  # came with version 2
     card = {name: getattr(zoo.card, name) for name in ("description", "licence", "citation", "modality")}
     assert fingerprint(Recipe.model_validate(stored | {"card": card})) == fingerprint(load_recipe("convection-pinn"))
     assert all(zoo.card.recipe["stacked"].values())

@@ -145,7 +145,6 @@ def make_tiny_zoo(path: Path) -> Zoo:
     pairs = pd.concat([cell.pairs for cell in staged], ignore_index=True)
     cells = table.drop_duplicates("cell_id")
     splits = [
-        make_split(cells, table, protocol, seed=0, load="width", temperature="learning_rate")
-        for protocol in PROTOCOLS
+        make_split(cells, table, protocol, seed=0, load="width", temperature="learning_rate") for protocol in PROTOCOLS
     ]
     return writer.compact(tiny_card(), table, pairs, splits)

@@ -190,3 +190,12 @@ def test_a_card_that_was_built_here_says_everything(built):
     assert options.curve == recipe.curve
     assert options.label_noise == recipe.label_noise
     assert options.settled_definition() == recipe.definition
+
+
+def test_a_zoo_of_dead_cells_gets_no_phase_and_no_error(built, tmp_path, options_file):
+    dead = built.cells.loc[built.cells["dead"], "cell_id"].tolist()
+    bare = foreign_zoo(built, tmp_path / "bare", keep=lambda row: row["cell_id"] in dead)
+    zoo, notes = annotate_zoo(bare, options_of(bare, options_file), Here())
+    assert dead
+    assert zoo.table["phase"].isna().all()
+    assert any("without a phase" in note for note in notes)

@@ -86,7 +86,9 @@ def test_an_unknown_zoo_split_or_folder_is_named(tiny_zoo: Path, tmp_path: Path)
         load_zoo("nonsense")
     with pytest.raises(ZooNotFoundError, match=r"is not a zoo: it has no manifest\.json"):
         load_zoo(tmp_path)
-    with pytest.raises(SplitError, match="no split 'random'; it has: new-load, new-temperature, phase-stratified"):
+    with pytest.raises(
+        SplitError, match="no split 'random'; it has: new-load, new-phase, new-temperature, phase-stratified"
+    ):
         load_zoo(tiny_zoo).split("random")
 
 

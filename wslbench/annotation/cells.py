@@ -193,6 +193,8 @@ def _own_probability(
 ) -> pd.Series:
     """How often each cell's label comes up again when its seeds are drawn anew."""
     losses = runs.pivot(index="cell_id", columns="seed", values="train_loss").loc[phases.index]
+    if not (losses.notna().sum(axis=1) >= 3).any():
+        return pd.Series(np.nan, index=phases.index)
     wide = pairs[pairs["epoch"] == epoch].pivot(index="cell_id", columns=["seed_a", "seed_b"], values=list(_COMPARED))
     wide = wide.loc[phases.index]
     place = {seed: column for column, seed in enumerate(losses.columns)}

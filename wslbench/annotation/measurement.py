@@ -91,7 +91,7 @@ def measure_pairs(
     ends = stack.select(first), stack.select(second), objective.select(first)
     report = _share(progress, len(labels) / total)
     columns = curve_columns(*ends, definition, zoo, labels, epoch, report, pass_size)
-    columns["cka"] = cka_of_pairs(stack, objective, definition, first, second)
+    columns["cka"] = cka_of_pairs(stack, objective, definition, zoo, first, second)
     if thorough:
         columns |= line_columns(*ends, definition)
     table = table.assign(**columns)

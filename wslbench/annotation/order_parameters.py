@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from wslbench.annotation.definition import Definition, HessianSettings
+from wslbench.annotation.definition import Definition, HessianSettings, SimilarityDefinition
 from wslbench.errors import LandscapeError
 from wslbench.landscape.connectivity import CurveValues, fit_curves, straight_lines
-from wslbench.landscape.hessian import hessian_trace, top_eigenvalue
+from wslbench.landscape.hessian import EigenEstimate, hessian_trace, power_iteration, top_eigenvalue
 from wslbench.landscape.similarity import linear_cka
 from wslbench.training import ModelStack, Objective, Optimisation, PassSize, seed_from
 from wslbench.training.loop import Progress
-from wslbench.training.objectives import Side
+from wslbench.training.objectives import DrawnSamples, Side
 
 Columns = dict[str, NDArray[np.float64]]
 Labels = Sequence[tuple[str, int, int]]
@@ -51,10 +52,13 @@ def hessian_columns(
             samples,
             seeds[0],
             relative_tolerance=settings.relative_tolerance,
+            minimum_probes=settings.minimum_probes,
             maximum_probes=settings.maximum_probes,
             side=side,
+            stop_on=settings.stop_on,
+            batch_norm=settings.batch_norm,
         )
-        top = top_eigenvalue(stack, objective, samples, seeds[1], iterations=settings.lanczos_iterations, side=side)
+        top = _top_eigenvalue(stack, objective, samples, seeds[1], settings, side)
         columns |= {
             f"hessian_trace{ending}": trace.trace,
             f"hessian_trace{ending}_se": trace.standard_error,
@@ -78,7 +82,8 @@ def curve_columns(
     """Mode connectivity, and error and loss along the curves, a value a pair."""
     seeds = [seed_from(zoo, cell_id, a, b, epoch, "curve") for cell_id, a, b in labels]
     curve = _curve(definition)
-    fit = fit_curves(start, end, objective, curve, seeds, progress, pass_size, definition.curve.points)
+    how = definition.curve
+    fit = fit_curves(start, end, objective, curve, seeds, progress, pass_size, how.points, how.decay)
     return {"mode_connectivity": fit.mode_connectivity} | _along(fit, definition, "")
 
 
@@ -99,7 +104,8 @@ def longer_curve_columns(
     twice = curve.model_copy(
         update={"epochs": 2 * curve.epochs, "step_epochs": [2 * step for step in curve.step_epochs]}
     )
-    fit = fit_curves(start, end, objective, twice, seeds, progress, pass_size, definition.curve.points)
+    how = definition.curve
+    fit = fit_curves(start, end, objective, twice, seeds, progress, pass_size, how.points, how.decay)
     return {"longer_mode_connectivity": fit.mode_connectivity}
 
 
@@ -113,19 +119,70 @@ def cka_of_pairs(
     stack: ModelStack,
     objective: Objective,
     definition: Definition,
+    zoo: str,
     first: NDArray[np.int64],
     second: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Linear CKA of pairs of networks of a stack, a value a pair."""
     how = definition.similarity
+    drawn = drawn_samples(zoo, objective.train_size if how.side == "train" else objective.test_size, how)
     values = []
     for begin in range(0, len(first), PAIRS_PER_PASS):
         some = slice(begin, begin + PAIRS_PER_PASS)
         rows, places = np.unique(np.stack([first[some], second[some]]), return_inverse=True)
-        outputs = objective.select(rows).representation(stack.select(rows), how.layer, how.side)
+        outputs = objective.select(rows).representation(stack.select(rows), how.layer, how.side, drawn)
+        if how.softmax:
+            outputs = outputs.softmax(dim=-1)
         one, other = torch.from_numpy(places.reshape(2, -1)).to(outputs.device)
-        values.append(linear_cka(outputs[one], outputs[other]).cpu().numpy())
+        parts = _batches(outputs, how)
+        similarity = torch.stack([linear_cka(part[one], part[other]) for part in parts]).mean(0)
+        values.append(similarity.cpu().numpy())
     return np.concatenate(values)
+
+
+def drawn_samples(zoo: str, size: int, how: SimilarityDefinition) -> DrawnSamples | None:
+    """The samples of one side that CKA compares, the same for every network of the zoo; None: all of them.
+
+    Whole batches only, as many as there are samples for; a side smaller than a batch is one batch.
+    """
+    if how.batch_size is None or how.batches is None:
+        return None
+    generator = np.random.default_rng(seed_from(zoo, "cka-samples"))
+    batches = max(1, min(how.batches, size // how.batch_size))
+    rows = generator.permutation(size)[: batches * how.batch_size]
+    if how.mixup is None:
+        return DrawnSamples(rows)
+    partners, weights = [], []
+    for begin in range(0, len(rows), how.batch_size):
+        batch = rows[begin : begin + how.batch_size]
+        partners.append(generator.permutation(batch))
+        weights.append(np.full(len(batch), generator.beta(how.mixup, how.mixup)))
+    return DrawnSamples(rows, np.concatenate(partners), np.concatenate(weights))
+
+
+def _batches(outputs: Tensor, how: SimilarityDefinition) -> list[Tensor]:
+    """What is compared at a time, of ``[size, samples, features]``."""
+    if how.pooled or how.batch_size is None:
+        return [outputs]
+    starts = range(0, outputs.shape[1], how.batch_size)
+    return [outputs[:, start : start + how.batch_size] for start in starts]
+
+
+def _top_eigenvalue(
+    stack: ModelStack,
+    objective: Objective,
+    samples: NDArray[np.int64],
+    seeds: Sequence[int],
+    settings: HessianSettings,
+    side: Side,
+) -> EigenEstimate:
+    if settings.eigenvalue_by == "power":
+        iterations, tolerance = settings.power_iterations, settings.power_tolerance
+        return power_iteration(stack, objective, samples, seeds, iterations, tolerance, side, settings.batch_norm)
+    iterations = settings.lanczos_iterations
+    return top_eigenvalue(
+        stack, objective, samples, seeds, iterations=iterations, side=side, batch_norm=settings.batch_norm
+    )
 
 
 def _along(values: CurveValues, definition: Definition, prefix: str) -> Columns:

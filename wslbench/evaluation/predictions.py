@@ -150,7 +150,7 @@ def hash_predictions(predictions: pd.DataFrame) -> str:
 def write_predictions(predictions: pd.DataFrame, path: Path) -> None:
     """Write the table as parquet, whole or not at all."""
     with replacing(path) as temporary:
-        predictions.to_parquet(temporary, index=False)
+        predictions.to_parquet(temporary, index=False, compression="zstd")
 
 
 def read_predictions(path: Path) -> pd.DataFrame:

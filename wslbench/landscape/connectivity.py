@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,10 @@ from wslbench.training.stack import Tensors, networks_per_pass
 from wslbench.training.stacked_losses import stacked_losses
 
 CURVE_POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+Decay = Literal["bend", "point"]
+"""What weight decay pulls to 0: the free ``bend``, or the ``point`` of the curve that a step is taken at, as in the
+code of Garipov et al. 2018."""
 
 
 class CurveValues(NamedTuple):
@@ -79,6 +83,7 @@ def fit_curves(
     progress: Progress | None = None,
     pass_size: PassSize | None = None,
     points: Sequence[float] = CURVE_POINTS,
+    decay: Decay = "bend",
 ) -> CurveValues:
     """Train the bend of one curve a pair, all pairs at once, and measure the curves.
 
@@ -100,6 +105,8 @@ def fit_curves(
         How many pairs are one computation; None: what a processor's cache holds.
     points
         The t that are measured, ascending; the first and the last are the ends of the formula.
+    decay
+        What the optimisation's weight decay acts on.
     """
     cached = networks_per_pass(objective.inputs_each(optimisation.samples))
     networks, stacked = pass_size or PassSize(min(start.size, cached), stacked=True)
@@ -107,7 +114,7 @@ def fit_curves(
     for first in range(0, start.size, networks):
         rows = np.arange(first, min(first + networks, start.size))
         ends, goal = (start.select(rows), end.select(rows)), objective.select(rows)
-        bend = _train_bend(*ends, goal, optimisation, seeds[first : first + len(rows)], stacked)
+        bend = _train_bend(*ends, goal, optimisation, seeds[first : first + len(rows)], stacked, decay)
         fits.append(_measure(*ends, bend, goal, points))
         if progress is not None:
             progress(len(rows) / start.size)
@@ -152,13 +159,15 @@ def _train_bend(
     optimisation: Optimisation,
     seeds: Sequence[int],
     stacked: bool,
+    decay: Decay,
 ) -> Tensors:
     # A train set smaller than a batch still gives one step an epoch, on all of it.
     steps_per_epoch = max(1, objective.train_size // optimisation.samples)
     losses_of = stacked_losses(start.architecture, objective, stacked)
     generators = [np.random.default_rng(seed) for seed in seeds]
     middle = _middle(start, end)
-    rates, decays = [optimisation.rate] * start.size, [optimisation.weight_decay] * start.size
+    of_bend, of_point = (optimisation.weight_decay if decay == where else 0.0 for where in ("bend", "point"))
+    rates, decays = [optimisation.rate] * start.size, [of_bend] * start.size
     optimiser = optimisation.stacked_optimiser(middle, rates, decays)
     for epoch in range(optimisation.epochs):
         order = np.stack([generator.permutation(objective.train_size) for generator in generators])
@@ -168,7 +177,10 @@ def _train_bend(
             t = torch.tensor([generator.random() for generator in generators], dtype=torch.float32)
             point = bezier(start.parameters, optimiser.leaves(), end.parameters, t.to(start.device))
             step = epoch * steps_per_epoch + batch_number
-            optimisation.step(optimiser, losses_of(point, batch).sum(), step, steps_per_epoch)
+            loss = losses_of(point, batch).sum()
+            if of_point:
+                loss = loss + of_point / 2 * sum(tensor.square().sum() for tensor in point.values())
+            optimisation.step(optimiser, loss, step, steps_per_epoch)
     return optimiser.parameters
 
 

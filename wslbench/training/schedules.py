@@ -7,7 +7,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-ScheduleName = Literal["constant", "cosine", "one_cycle", "step"]
+ScheduleName = Literal["constant", "cosine", "one_cycle", "plateau_linear", "step"]
 
 
 class Schedule(BaseModel):
@@ -18,7 +18,12 @@ class Schedule(BaseModel):
     schedule
         ``constant``; ``cosine`` to 0 over the run; ``step``: times ``step_factor`` at the end of each of
         ``step_epochs``; ``one_cycle``: a rise to the peak, then a fall, both along half a cosine (Smith and
-        Topin 2018, arXiv 1708.07120, with the parameters of ``torch.optim.lr_scheduler.OneCycleLR``).
+        Topin 2018, arXiv 1708.07120, with the parameters of ``torch.optim.lr_scheduler.OneCycleLR``);
+        ``plateau_linear``: 1 for half of the epochs, then linearly down to .01 at nine tenths, changed once an epoch
+        (the curves of Garipov et al. 2018, arXiv 1802.10026).
+    compounding
+        ``plateau_linear`` only: each epoch's factor multiplies the rate of the epoch before, not the peak. So does a
+        published code; the rate is then below a thousandth of its peak long before the end.
     warmup_epochs
         Length of a linear warm-up before any of the others; ``one_cycle`` rises by itself. In epochs, not as a
         share of the run: a run that goes on for twice as long then has the shorter run as its first half (for
@@ -45,6 +50,7 @@ class Schedule(BaseModel):
     one_cycle_start: float = Field(default=25.0, ge=1)
     one_cycle_end: float = Field(default=1e4, ge=1)
     cycled_momentum: tuple[float, float] | None = None
+    compounding: bool = False
 
     @model_validator(mode="after")
     def _fields_belong_to_the_schedule(self) -> Self:
@@ -55,6 +61,8 @@ class Schedule(BaseModel):
             raise ValueError(f"cycled_momentum: momentum is cycled with schedule one_cycle only, not {self.schedule}")
         if self.cycled_momentum is not None and not 0 <= self.cycled_momentum[0] <= self.cycled_momentum[1] < 1:
             raise ValueError("cycled_momentum: (low, high) with 0 <= low <= high < 1 is asked for")
+        if self.compounding and self.schedule != "plateau_linear":
+            raise ValueError(f"compounding: only schedule plateau_linear compounds, not {self.schedule}")
         if (self.schedule == "step") != bool(self.step_epochs):
             raise ValueError("step_epochs: schedule step needs at least one epoch, the other schedules take none")
         if self.step_epochs != sorted(set(self.step_epochs)):
@@ -74,6 +82,10 @@ class Schedule(BaseModel):
             return (step + 1) / warmup
         if self.schedule == "constant":
             return 1.0
+        if self.schedule == "plateau_linear":
+            epoch = step // steps_per_epoch + 1
+            passed = range(1, epoch + 1) if self.compounding else [epoch]
+            return float(np.prod([_plateau_linear(one / epochs) for one in passed]))
         if self.schedule == "step":
             return self.step_factor ** sum(round(epoch * steps_per_epoch) <= step for epoch in self.step_epochs)
         return 0.5 * (1.0 + float(np.cos(np.pi * (step - warmup) / max(1.0, total - warmup))))
@@ -95,3 +107,8 @@ class Schedule(BaseModel):
 
 def _along_cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * 0.5 * (1.0 + float(np.cos(np.pi * share)))
+
+
+def _plateau_linear(share: float) -> float:
+    """Factor after this share of the epochs, the current one counted in."""
+    return 1.0 - min(max((share - 0.5) / 0.4, 0.0), 1.0) * 0.99

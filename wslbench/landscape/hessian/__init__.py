@@ -5,6 +5,7 @@ evaluation mode (the stored batch-norm statistics, held fixed) unless asked othe
 """
 
 from wslbench.landscape.hessian.eigenvalues import EigenEstimate, EigenEstimates, top_eigenvalue, top_eigenvalues
+from wslbench.landscape.hessian.power import power_iteration
 from wslbench.landscape.hessian.product import BatchNormMode, HessianProduct, hessian_product
 from wslbench.landscape.hessian.trace import StopRule, TraceEstimate, hessian_trace
 
@@ -17,6 +18,7 @@ __all__ = [
     "TraceEstimate",
     "hessian_product",
     "hessian_trace",
+    "power_iteration",
     "top_eigenvalue",
     "top_eigenvalues",
 ]

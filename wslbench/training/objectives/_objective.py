@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wslbench.errors import LandscapeError
 from wslbench.training.stack import ModelStack
 
 Network = Callable[[Tensor], Tensor]
@@ -40,6 +41,24 @@ class CleanBatch(NamedTuple):
     tensors: Batch
     dims: tuple[int | None, ...]
     samples: int
+
+
+class DrawnSamples(NamedTuple):
+    """Some samples of one side, in order, each mixed with another or as it is.
+
+    Attributes
+    ----------
+    rows
+        Sample numbers ``[n]``.
+    partners
+        The sample that each is mixed with ``[n]``; None: not mixed.
+    weights
+        Of ``rows`` against ``partners`` ``[n]``.
+    """
+
+    rows: NDArray[np.int64]
+    partners: NDArray[np.int64] | None = None
+    weights: NDArray[np.float64] | None = None
 
 
 class Values(NamedTuple):
@@ -106,7 +125,9 @@ class Objective(Protocol):
         """Error and loss on all clean samples of one side, for curves."""
         ...
 
-    def representation(self, stack: ModelStack, layer: str | None = None, side: Side = "test") -> Tensor:
+    def representation(
+        self, stack: ModelStack, layer: str | None = None, side: Side = "test", drawn: DrawnSamples | None = None
+    ) -> Tensor:
         """What CKA compares: ``[size, samples, features]``, the output of one layer.
 
         Parameters
@@ -114,14 +135,29 @@ class Objective(Protocol):
         layer
             A module's dotted name; its output is flattened to features. None: the logits, or the last hidden layer
             where the output is a single number.
+        drawn
+            Which samples; None: all, or as many as are ever compared.
 
         Raises
         ------
         LandscapeError
-            If the networks have no such layer.
+            If the networks have no such layer, or the samples cannot be mixed.
         """
         ...
 
     def dead(self, measured: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
         """Which networks are no better than a constant answer (``measured`` as :meth:`measure` gives it)."""
         ...
+
+
+def unmixed_rows(drawn: DrawnSamples, what: str) -> NDArray[np.int64]:
+    """The rows of samples that cannot be mixed.
+
+    Raises
+    ------
+    LandscapeError
+        If they are to be mixed.
+    """
+    if drawn.partners is not None:
+        raise LandscapeError(f"mixup mixes images; {what} cannot be mixed: take a definition without mixup")
+    return drawn.rows

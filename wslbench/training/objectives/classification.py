@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from wslbench.training.augmentation import Augmentation, AugmentedImages
 from wslbench.training.measure import EVALUATION_BATCH, Performance, performance_in_batches
-from wslbench.training.objectives._objective import Batch, CleanBatch, FloatArray, Network, Side, Values
+from wslbench.training.objectives._objective import Batch, CleanBatch, DrawnSamples, FloatArray, Network, Side, Values
 from wslbench.training.stack import ModelStack, layer_output_forward
 
 DEAD_FACTOR = 2.0
@@ -111,10 +111,15 @@ class Classification:
         return Values(100 * (1 - reached.accuracy.numpy()), reached.loss.numpy())
 
     @torch.no_grad()
-    def representation(self, stack: ModelStack, layer: str | None = None, side: Side = "test") -> Tensor:
+    def representation(
+        self, stack: ModelStack, layer: str | None = None, side: Side = "test", drawn: DrawnSamples | None = None
+    ) -> Tensor:
         forward = layer_output_forward(stack.architecture, layer, EVALUATION_BATCH)
         images, labels = self._side(side)
-        batches = _batches(images, min(len(labels), REPRESENTED_SAMPLES), EVALUATION_BATCH)
+        if drawn is None:
+            batches = _batches(images, min(len(labels), REPRESENTED_SAMPLES), EVALUATION_BATCH)
+        else:
+            batches = _drawn(images, drawn, EVALUATION_BATCH)
         outputs = [forward(stack.parameters, stack.statistics, batch) for batch in batches]
         return torch.cat(outputs, dim=1).flatten(2)
 
@@ -131,3 +136,13 @@ class Classification:
 
 def _batches(images: AugmentedImages, count: int, batch_size: int) -> Iterable[Tensor]:
     return (images.clean(slice(start, min(start + batch_size, count))) for start in range(0, count, batch_size))
+
+
+def _drawn(images: AugmentedImages, drawn: DrawnSamples, batch_size: int) -> Iterable[Tensor]:
+    for start in range(0, len(drawn.rows), batch_size):
+        some = slice(start, start + batch_size)
+        batch = images.clean(drawn.rows[some])
+        if drawn.partners is not None and drawn.weights is not None:
+            own = torch.from_numpy(drawn.weights[some]).to(batch)[:, None, None, None]
+            batch = own * batch + (1 - own) * images.clean(drawn.partners[some])
+        yield batch

@@ -19,7 +19,16 @@ from torch import Tensor
 from torch.func import functional_call, jvp, vmap
 
 from wslbench.datasets import ConvectionDataset
-from wslbench.training.objectives._objective import Batch, CleanBatch, FloatArray, Network, Side, Values
+from wslbench.training.objectives._objective import (
+    Batch,
+    CleanBatch,
+    DrawnSamples,
+    FloatArray,
+    Network,
+    Side,
+    Values,
+    unmixed_rows,
+)
 from wslbench.training.stack import (
     ModelStack,
     Tensors,
@@ -135,9 +144,13 @@ class Convection:
         """
         return Values(100 * self._relative_error(stack), self._objective(stack, side))
 
-    def representation(self, stack: ModelStack, layer: str | None = None, side: Side = "test") -> Tensor:
+    def representation(
+        self, stack: ModelStack, layer: str | None = None, side: Side = "test", drawn: DrawnSamples | None = None
+    ) -> Tensor:
         """Activations of the last hidden layer on the held-out grid: the output itself is a single number."""
         points = self._grid if side == "test" else self._interior
+        if drawn is not None:
+            points = points[unmixed_rows(drawn, "points of an equation")]
         if layer is None:
             forward = layer_input_forward(stack.architecture, read_out_name(stack.architecture), len(points))
         else:

@@ -14,7 +14,16 @@ from torch.nn.functional import cross_entropy
 
 from wslbench.datasets import TextDataset
 from wslbench.errors import DatasetError
-from wslbench.training.objectives._objective import Batch, CleanBatch, FloatArray, Network, Side, Values
+from wslbench.training.objectives._objective import (
+    Batch,
+    CleanBatch,
+    DrawnSamples,
+    FloatArray,
+    Network,
+    Side,
+    Values,
+    unmixed_rows,
+)
 from wslbench.training.stack import ModelStack, evaluation_forward, layer_output_forward
 
 EVALUATED_WINDOWS = 2048
@@ -95,7 +104,9 @@ class Language:
         return _performance(stack, self._side(side))
 
     @torch.no_grad()
-    def representation(self, stack: ModelStack, layer: str | None = None, side: Side = "test") -> Tensor:
+    def representation(
+        self, stack: ModelStack, layer: str | None = None, side: Side = "test", drawn: DrawnSamples | None = None
+    ) -> Tensor:
         """Logits ``[size, positions, vocabulary]``, or a layer's output, at evenly spaced positions of the text."""
         text = self._side(side)
         windows = text.spaced(EVALUATED_WINDOWS)
@@ -106,7 +117,8 @@ class Language:
             features = forward(stack.parameters, stack.statistics, text.at(rows)[0]).flatten(1, 2)
             parts.append(features[:, (-first) % stride :: stride])
             first += features.shape[1]
-        return torch.cat(parts, dim=1)
+        features = torch.cat(parts, dim=1)
+        return features if drawn is None else features[:, unmixed_rows(drawn, "texts")]
 
     def _side(self, side: Side) -> _Windows:
         return self._train if side == "train" else self._test
