@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy, softmax
 
 from tests.annotation.foreign import OPTIONS, foreign_zoo
 from tests.engines.here import Here
-from tests.landscape.test_hessian import EVERYTHING, exact_hessian
+from tests.landscape.hessian.problems import EVERYTHING, exact_hessian
 from tests.population.recipes import tiny_recipe
 from tests.training.problems import classification
 from wslbench.annotation.annotate_zoo import annotate_zoo

@@ -4,6 +4,7 @@ Mean loss over a fixed subset of the clean train or test set, Hessian with respe
 evaluation mode (the stored batch-norm statistics, held fixed) unless asked otherwise.
 """
 
+from wslbench.landscape.hessian.density import SpectralDensity, spectral_density
 from wslbench.landscape.hessian.eigenvalues import EigenEstimate, EigenEstimates, top_eigenvalue, top_eigenvalues
 from wslbench.landscape.hessian.power import power_iteration
 from wslbench.landscape.hessian.product import BatchNormMode, HessianProduct, hessian_product
@@ -14,11 +15,13 @@ __all__ = [
     "EigenEstimate",
     "EigenEstimates",
     "HessianProduct",
+    "SpectralDensity",
     "StopRule",
     "TraceEstimate",
     "hessian_product",
     "hessian_trace",
     "power_iteration",
+    "spectral_density",
     "top_eigenvalue",
     "top_eigenvalues",
 ]

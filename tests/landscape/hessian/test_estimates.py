@@ -3,41 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from torch.func import functional_call
-from torch.nn.functional import cross_entropy
 
+from tests.landscape.hessian.problems import EVERYTHING, SIZE, small_networks
 from tests.training.problems import classification
-from wslbench.architectures import Architecture
 from wslbench.landscape.hessian import hessian_product, hessian_trace, top_eigenvalue
-from wslbench.training import ModelStack, reestimate_batch_norm
-
-SIZE = 3
-EVERYTHING = np.arange(24)
 
 
 @pytest.fixture(scope="module")
 def problem():
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(24, 1, 4, 4, generator=generator)
-    labels = torch.randint(0, 3, (24,), generator=generator)
-    architecture = Architecture(builder="cnn", arguments={"width": 1, "image_size": 4, "classes": 3})
-    stack = reestimate_batch_norm(ModelStack.initialise(architecture, [1, 2, 3]), inputs)
-    return stack, inputs, labels, [exact_hessian(stack, row, inputs, labels) for row in range(SIZE)]
-
-
-def exact_hessian(stack, row, inputs, labels):
-    network = stack.architecture.module().eval()
-    names = list(stack.parameters)
-    shapes = [stack.parameters[name][row].shape for name in names]
-    statistics = {name: tensor[row] for name, tensor in stack.statistics.items()}
-    flat = torch.cat([stack.parameters[name][row].flatten() for name in names])
-
-    def loss(vector):
-        pieces = vector.split([shape.numel() for shape in shapes])
-        parameters = {n: p.reshape(s) for n, p, s in zip(names, pieces, shapes, strict=True)}
-        return cross_entropy(functional_call(network, (parameters, statistics), (inputs,)), labels)
-
-    return torch.autograd.functional.hessian(loss, flat).double()
+    return small_networks()
 
 
 def test_products_are_exact(problem):
