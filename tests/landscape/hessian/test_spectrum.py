@@ -93,7 +93,7 @@ def test_moments_are_those_of_the_spectrum(problem):
 
 def test_the_distribution_of_eigenvalues(problem):
     stack, objective, spectra = problem
-    found = spectral_density(stack, objective, EVERYTHING, SEEDS, probes=16, iterations=30)
+    found = spectral_density(stack, objective, EVERYTHING, SEEDS, probes=20, iterations=60)
     for row, spectrum in enumerate(spectra):
         for threshold in (*np.quantile(spectrum, [0.02, 0.98]), -0.01, 0.01):
             assert found.below(threshold)[row] == pytest.approx((spectrum < threshold).mean(), abs=0.1)
