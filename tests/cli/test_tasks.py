@@ -14,7 +14,7 @@ def test_list_names_every_task_with_its_suites() -> None:
     assert result.exit_code == 0
     lines = {line.split()[0]: line for line in result.stdout.splitlines() if "." in line.split(maxsplit=1)[0]}
     assert list(lines) == list(load_tasks().tasks)
-    assert lines["digits-cnn.phase"].rstrip().endswith("quick, default")
+    assert lines["digits-cnn.phase"].rstrip().endswith("quick, default, full")
     assert "kendall_tau" in lines["digits-cnn.sharpness@new-load"]
 
 

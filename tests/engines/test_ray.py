@@ -93,6 +93,8 @@ def session(cluster):
 
 
 class TestRayEngine(EngineContract):
+    workers_start_together = False
+
     @pytest.fixture
     def engine(self, session, cluster):
         return RayEngine(2, cluster.address)
