@@ -94,6 +94,28 @@ def test_decay_of_the_point_by_hand(problem, monkeypatch):
         assert torch.allclose(seen[name].detach(), tensor.detach() - rate * gradient, atol=1e-5), name
 
 
+def test_a_fresh_bend_is_a_network_of_its_own(problem, monkeypatch):
+    """At a rate of next to nothing the bend stays where it starts: where its seed says, not half-way."""
+    stack, objective, *_ = problem
+    curve = Optimisation(epochs=1, batch_size=24, learning_rate=1e-12, weight_decay=0.0)
+    seen = []
+
+    def keep(start, end, bend, objective, points):
+        seen.append(torch.cat([tensor.detach().flatten(1) for tensor in bend.values()], dim=1))
+        return [np.zeros((2, 5))] * 4
+
+    monkeypatch.setattr("wslbench.landscape.connectivity._measure", keep)
+    start, end = stack.select([0, 0]), stack.select([1, 1])
+    for seeds, where in (([7, 8], "fresh"), ([7, 9], "fresh"), ([7, 8], "middle")):
+        fit_curves(start, end, objective, curve, seeds, bend_start=where)
+    fresh, again, middle = seen
+    assert torch.equal(fresh[0], again[0])
+    assert not torch.allclose(fresh[0], fresh[1])
+    assert not torch.allclose(fresh[1], again[1])
+    assert torch.allclose(middle[0], middle[1])
+    assert not torch.allclose(fresh, middle)
+
+
 def test_power_iteration_finds_the_eigenvalue_of_largest_modulus(problem):
     stack, objective, inputs, labels = problem
     found = power_iteration(stack, objective, EVERYTHING, [0, 1, 2], iterations=2000, relative_tolerance=1e-7)

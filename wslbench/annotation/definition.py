@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wslbench.errors import LandscapeError
-from wslbench.landscape.connectivity import Decay
+from wslbench.landscape.connectivity import BendStart, Decay
 from wslbench.landscape.hessian import BatchNormMode, StopRule
 from wslbench.training import Optimisation
 
@@ -57,10 +57,13 @@ class CurveDefinition(_Record):
         The t that are measured.
     decay
         What weight decay acts on; see :data:`~wslbench.landscape.connectivity.Decay`.
+    bend_start
+        Where the bend starts; see :data:`~wslbench.landscape.connectivity.BendStart`.
     """
 
     optimisation: Optimisation | None = None
     decay: Decay = "bend"
+    bend_start: BendStart = "middle"
     points: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 

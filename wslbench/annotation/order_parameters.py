@@ -83,7 +83,7 @@ def curve_columns(
     seeds = [seed_from(zoo, cell_id, a, b, epoch, "curve") for cell_id, a, b in labels]
     curve = _curve(definition)
     how = definition.curve
-    fit = fit_curves(start, end, objective, curve, seeds, progress, pass_size, how.points, how.decay)
+    fit = fit_curves(start, end, objective, curve, seeds, progress, pass_size, how.points, how.decay, how.bend_start)
     return {"mode_connectivity": fit.mode_connectivity} | _along(fit, definition, "")
 
 
@@ -105,7 +105,7 @@ def longer_curve_columns(
         update={"epochs": 2 * curve.epochs, "step_epochs": [2 * step for step in curve.step_epochs]}
     )
     how = definition.curve
-    fit = fit_curves(start, end, objective, twice, seeds, progress, pass_size, how.points, how.decay)
+    fit = fit_curves(start, end, objective, twice, seeds, progress, pass_size, how.points, how.decay, how.bend_start)
     return {"longer_mode_connectivity": fit.mode_connectivity}
 
 

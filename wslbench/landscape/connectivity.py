@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wslbench.training import ModelStack, Objective, Optimisation, PassSize
+from wslbench.training import ModelStack, Objective, Optimisation, PassSize, seed_from
 from wslbench.training.batch_norm import REESTIMATION_BATCH, reestimate_from_batches
 from wslbench.training.loop import Progress
 from wslbench.training.stack import Tensors, networks_per_pass
@@ -21,6 +21,9 @@ CURVE_POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 Decay = Literal["bend", "point"]
 """What weight decay pulls to 0: the free ``bend``, or the ``point`` of the curve that a step is taken at, as in the
 code of Garipov et al. 2018."""
+
+BendStart = Literal["middle", "fresh"]
+"""Where the bend starts: half-way between the ends, or as a freshly initialised network, as in one published code."""
 
 
 class CurveValues(NamedTuple):
@@ -84,12 +87,12 @@ def fit_curves(
     pass_size: PassSize | None = None,
     points: Sequence[float] = CURVE_POINTS,
     decay: Decay = "bend",
+    bend_start: BendStart = "middle",
 ) -> CurveValues:
     """Train the bend of one curve a pair, all pairs at once, and measure the curves.
 
-    The bend starts half-way between the ends; every step draws one t a pair, uniform in [0, 1]. Data come
-    through the runs' own augmentation, or the curve would beat its ends for the wrong reason. Batch norm is
-    re-estimated at every measured t.
+    Every step draws one t a pair, uniform in [0, 1]. Data come through the runs' own augmentation, or the curve would
+    beat its ends for the wrong reason. Batch norm is re-estimated at every measured t.
 
     Parameters
     ----------
@@ -107,6 +110,8 @@ def fit_curves(
         The t that are measured, ascending; the first and the last are the ends of the formula.
     decay
         What the optimisation's weight decay acts on.
+    bend_start
+        Where the bend starts; ``fresh`` draws from the pair's seed.
     """
     cached = networks_per_pass(objective.inputs_each(optimisation.samples))
     networks, stacked = pass_size or PassSize(min(start.size, cached), stacked=True)
@@ -114,7 +119,7 @@ def fit_curves(
     for first in range(0, start.size, networks):
         rows = np.arange(first, min(first + networks, start.size))
         ends, goal = (start.select(rows), end.select(rows)), objective.select(rows)
-        bend = _train_bend(*ends, goal, optimisation, seeds[first : first + len(rows)], stacked, decay)
+        bend = _train_bend(*ends, goal, optimisation, seeds[first : first + len(rows)], stacked, (decay, bend_start))
         fits.append(_measure(*ends, bend, goal, points))
         if progress is not None:
             progress(len(rows) / start.size)
@@ -148,6 +153,14 @@ def _middle(start: ModelStack, end: ModelStack) -> Tensors:
     return {name: (start.parameters[name] + end.parameters[name]) / 2 for name in start.parameters}
 
 
+def _fresh(start: ModelStack, seeds: Sequence[int]) -> Tensors:
+    return (
+        ModelStack.initialise(start.architecture, [seed_from(seed, "bend") for seed in seeds])
+        .to(start.device)
+        .parameters
+    )
+
+
 def _joined(parts: Sequence[CurveValues]) -> CurveValues:
     return CurveValues(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -159,16 +172,17 @@ def _train_bend(
     optimisation: Optimisation,
     seeds: Sequence[int],
     stacked: bool,
-    decay: Decay,
+    how: tuple[Decay, BendStart],
 ) -> Tensors:
     # A train set smaller than a batch still gives one step an epoch, on all of it.
     steps_per_epoch = max(1, objective.train_size // optimisation.samples)
     losses_of = stacked_losses(start.architecture, objective, stacked)
     generators = [np.random.default_rng(seed) for seed in seeds]
-    middle = _middle(start, end)
+    decay, bend_start = how
+    first = _middle(start, end) if bend_start == "middle" else _fresh(start, seeds)
     of_bend, of_point = (optimisation.weight_decay if decay == where else 0.0 for where in ("bend", "point"))
     rates, decays = [optimisation.rate] * start.size, [of_bend] * start.size
-    optimiser = optimisation.stacked_optimiser(middle, rates, decays)
+    optimiser = optimisation.stacked_optimiser(first, rates, decays)
     for epoch in range(optimisation.epochs):
         order = np.stack([generator.permutation(objective.train_size) for generator in generators])
         for batch_number in range(steps_per_epoch):
