@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy, softmax
 
 from tests.annotation.foreign import OPTIONS, foreign_zoo
 from tests.engines.here import Here
-from tests.landscape.hessian.problems import EVERYTHING, exact_hessian
+from tests.landscape.hessian.problems import EVERYTHING, SIZE, exact_hessian, small_networks
 from tests.population.recipes import tiny_recipe
 from tests.training.problems import classification
 from wslbench.annotation.annotate_zoo import annotate_zoo
@@ -22,19 +22,13 @@ from wslbench.landscape.connectivity import bezier, fit_curves
 from wslbench.landscape.hessian import power_iteration
 from wslbench.landscape.similarity import linear_cka
 from wslbench.population.build import build_zoo
-from wslbench.training import Convection, ModelStack, Optimisation, reestimate_batch_norm
+from wslbench.training import Convection, ModelStack, Optimisation
 from wslbench.training.objectives import DrawnSamples
-
-SIZE = 3
 
 
 @pytest.fixture(scope="module")
 def problem():
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(24, 1, 4, 4, generator=generator)
-    labels = torch.randint(0, 3, (24,), generator=generator)
-    architecture = Architecture(builder="cnn", arguments={"width": 1, "image_size": 4, "classes": 3})
-    stack = reestimate_batch_norm(ModelStack.initialise(architecture, [1, 2, 3]), inputs)
+    stack, inputs, labels, _ = small_networks()
     return stack, classification(inputs, labels), inputs, labels
 
 
