@@ -81,8 +81,7 @@ def curve_columns(
 ) -> Columns:
     """Mode connectivity, and error and loss along the curves, a value a pair."""
     seeds = [seed_from(zoo, cell_id, a, b, epoch, "curve") for cell_id, a, b in labels]
-    curve = _curve(definition)
-    how = definition.curve
+    curve, how = _curve(definition), definition.curve
     fit = fit_curves(start, end, objective, curve, seeds, progress, pass_size, how.points, how.decay, how.bend_start)
     return {"mode_connectivity": fit.mode_connectivity} | _along(fit, definition, "")
 

@@ -9,6 +9,7 @@ from wslbench.architectures import Architecture
 from wslbench.datasets import TextDataset
 from wslbench.errors import DatasetError
 from wslbench.training import Language, ModelStack, Optimisation, RunSettings, train_stack
+from wslbench.training.objectives import DrawnSamples
 
 CONTEXT, VOCABULARY = 8, 11
 GPT = Architecture(
@@ -80,3 +81,16 @@ def test_representation_is_logits_at_spaced_positions(data, stack, monkeypatch):
 def test_a_text_shorter_than_a_window_is_refused(data):
     with pytest.raises(DatasetError, match="shorter than a window of 200 tokens"):
         Language(data, 200)
+
+
+def test_drawn_windows_are_compared_at_their_last_position(data):
+    """Any window of the text may be drawn, also beyond the positions that are compared without a draw."""
+    stack = ModelStack.initialise(GPT, [0])
+    objective = Language(data, CONTEXT)
+    rows = np.array([objective.test_size - 1, 0])
+    found = objective.representation(stack, drawn=DrawnSamples(rows))
+    network = GPT.module().eval()
+    network.load_state_dict({name: tensor[0] for name, tensor in stack.parameters.items()}, strict=False)
+    with torch.no_grad():
+        expected = network(objective.clean(rows, "test").tensors[0])[:, -1]
+    assert torch.allclose(found[0], expected, atol=1e-5)

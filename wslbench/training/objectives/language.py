@@ -107,8 +107,18 @@ class Language:
     def representation(
         self, stack: ModelStack, layer: str | None = None, side: Side = "test", drawn: DrawnSamples | None = None
     ) -> Tensor:
-        """Logits ``[size, positions, vocabulary]``, or a layer's output, at evenly spaced positions of the text."""
+        """Logits ``[size, positions, vocabulary]``, or a layer's output, at evenly spaced positions of the text.
+
+        Drawn samples are windows, each with its last position.
+        """
         text = self._side(side)
+        if drawn is not None:
+            rows = unmixed_rows(drawn, "texts")
+            forward = layer_output_forward(stack.architecture, layer, _WINDOWS_PER_PASS * self.context)
+            some = np.array_split(rows, -(-len(rows) // _WINDOWS_PER_PASS))
+            return torch.cat(
+                [forward(stack.parameters, stack.statistics, text.at(r)[0])[:, :, -1] for r in some], dim=1
+            )
         windows = text.spaced(EVALUATED_WINDOWS)
         stride = max(1, len(windows) * self.context // REPRESENTED_POSITIONS)
         forward = layer_output_forward(stack.architecture, layer, _WINDOWS_PER_PASS * self.context)
@@ -117,8 +127,7 @@ class Language:
             features = forward(stack.parameters, stack.statistics, text.at(rows)[0]).flatten(1, 2)
             parts.append(features[:, (-first) % stride :: stride])
             first += features.shape[1]
-        features = torch.cat(parts, dim=1)
-        return features if drawn is None else features[:, unmixed_rows(drawn, "texts")]
+        return torch.cat(parts, dim=1)
 
     def _side(self, side: Side) -> _Windows:
         return self._train if side == "train" else self._test
