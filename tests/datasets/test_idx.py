@@ -84,7 +84,7 @@ def test_a_bad_file_is_named(folder: Path, name: str, content: bytes, reason: st
         load_dataset("mnist")
 
 
-@pytest.mark.parametrize("content", [gzip.compress(idx(np.zeros(60)))[:-20], b"not gzip at all"])
+@pytest.mark.parametrize("content", [gzip.compress(idx(np.zeros(60)))[:-20], b"not gzip at all"], ids=["cut", "text"])
 def test_a_damaged_gzip_file_is_named(folder: Path, content: bytes) -> None:
     (folder / LABELS).unlink()
     (folder / f"{LABELS}.gz").write_bytes(content)
