@@ -17,14 +17,25 @@ PAIRS, EPOCHS, BATCH = 30, 3, 64
 SAMPLES = np.arange(256)
 
 
-@pytest.fixture(scope="module", params=[2, 4, 8])
-def problem(request):
+def digits():
     data = load_dataset("digits")
     tensors = [torch.as_tensor(a) for a in (data.train_inputs, data.train_labels, data.test_inputs, data.test_labels)]
-    objective = Classification(*tensors, classes=10)
+    return Classification(*tensors, classes=10), tensors[0]
+
+
+@pytest.fixture(scope="module", params=[2, 4, 8], ids=lambda width: f"cnn-{width}")
+def problem(request):
+    objective, images = digits()
     architecture = Architecture(builder="cnn", arguments={"width": request.param})
     stack = ModelStack.initialise(architecture, list(range(NETWORKS)))
-    return reestimate_batch_norm(stack, tensors[0]), objective
+    return reestimate_batch_norm(stack, images), objective
+
+
+@pytest.fixture(scope="module", params=[8, 32], ids=lambda width: f"mlp-{width}")
+def perceptrons(request):
+    arguments = {"in_features": 64, "hidden": [request.param, request.param], "out_features": 10}
+    architecture = Architecture(builder="mlp", arguments=arguments)
+    return ModelStack.initialise(architecture, list(range(NETWORKS))), digits()[0]
 
 
 def network_of(stack, row):
@@ -34,9 +45,18 @@ def network_of(stack, row):
     return network
 
 
-def test_hessians(against, problem):
-    """Trace by 8 probes and top eigenvalue by 10 Lanczos steps, 256 samples; the obvious way differentiates twice."""
-    stack, objective = problem
+def test_hessians_of_convolutional_networks(against, problem):
+    """Trace by 8 probes and top eigenvalue by 10 Lanczos steps, 256 samples."""
+    compare_hessians(against, *problem)
+
+
+def test_hessians_of_perceptrons(against, perceptrons):
+    """The same for two hidden layers."""
+    compare_hessians(against, *perceptrons)
+
+
+def compare_hessians(against, stack, objective):
+    """The obvious way keeps the graph of the gradient as well, of one network after the other."""
     images, labels = objective.train_images.clean(SAMPLES), objective.train_labels[SAMPLES]
 
     def ours():

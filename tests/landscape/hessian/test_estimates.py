@@ -7,6 +7,7 @@ import torch
 from tests.landscape.hessian.problems import EVERYTHING, SIZE, small_networks
 from tests.training.problems import classification
 from wslbench.landscape.hessian import hessian_product, hessian_trace, top_eigenvalue
+from wslbench.landscape.hessian.product import KeptGradient
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,22 @@ def test_products_are_exact(problem):
         flat = torch.cat([vector[n][row].flatten() for n in vector]).double()
         image = torch.cat([product[n][row].flatten() for n in vector]).double()
         assert torch.allclose(exact[row] @ flat, image, atol=1e-5)
+
+
+def test_products_stay_exact_as_networks_fall_away(problem):
+    stack, inputs, labels, exact = problem
+    product = KeptGradient(stack, classification(inputs, labels), EVERYTHING, "train", "running")
+    rows = np.arange(SIZE)
+    for wanted in ([True] * SIZE, [False] + [True] * (SIZE - 1), [False] * (SIZE - 2) + [True]):
+        product.keep(np.array(wanted))  # none; one, carried along; all but one, which is built anew
+        rows = rows[wanted]
+        generator = torch.Generator().manual_seed(5)
+        vector = {n: torch.randn(t[rows].shape, generator=generator) for n, t in stack.parameters.items()}
+        image = product(vector)
+        for position, row in enumerate(rows):
+            flat = torch.cat([vector[n][position].flatten() for n in vector]).double()
+            found = torch.cat([image[n][position].flatten() for n in vector]).double()
+            assert torch.allclose(exact[row] @ flat, found, atol=1e-5)
 
 
 def test_trace_is_within_its_standard_error(problem):

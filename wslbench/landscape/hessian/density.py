@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wslbench.errors import LandscapeError
 from wslbench.landscape.hessian.lanczos import Lanczos, networks_together
-from wslbench.landscape.hessian.product import BatchNormMode
+from wslbench.landscape.hessian.product import BatchNormMode, in_groups
 from wslbench.training import ModelStack, Objective
 from wslbench.training.objectives import Side
 
@@ -116,9 +116,7 @@ def spectral_density(
     copies, copied = stack.select(of_network), objective.select(of_network)
     own = [_seed_of_probe(seed, probe) for seed in seeds for probe in range(probes)]
     nodes, weights = np.full((2, len(own), steps), np.nan)
-    together = networks_together(parameters, steps)
-    for first in range(0, len(own), together):
-        rows = np.arange(first, min(first + together, len(own)))
+    for rows in in_groups(copies, copied, samples, side, networks_together(parameters, steps)):
         run = Lanczos(copies, copied, samples, own, rows, steps, side, batch_norm)
         for _ in range(steps):
             run.step()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from wslbench.errors import LandscapeError
 from wslbench.landscape.hessian.lanczos import Lanczos, networks_together
-from wslbench.landscape.hessian.product import BatchNormMode
+from wslbench.landscape.hessian.product import BatchNormMode, in_groups
 from wslbench.training import ModelStack, Objective
 from wslbench.training.objectives import Side
 
@@ -65,7 +65,8 @@ def top_eigenvalues(
 
     Notes
     -----
-    Networks are taken in groups whose bases together stay below :data:`BASIS_BYTES`, at least one at a time.
+    Networks are taken in groups whose bases together stay below :data:`BASIS_BYTES`, and whose activations fit the
+    processor's cache where they can, at least one at a time.
     """
     parameters = sum(tensor[0].numel() for tensor in stack.parameters.values())
     steps = min(iterations, parameters)
@@ -74,9 +75,7 @@ def top_eigenvalues(
             f"{count} eigenvalues asked for, where {steps} steps over {parameters} parameters give 1 to {steps}"
         )
     values, residuals = np.full((stack.size, count), np.nan), np.full((stack.size, count), np.nan)
-    together = networks_together(parameters, steps)
-    for first in range(0, stack.size, together):
-        rows = np.arange(first, min(first + together, stack.size))
+    for rows in in_groups(stack, objective, samples, side, networks_together(parameters, steps)):
         run = Lanczos(stack, objective, samples, seeds, rows, steps, side, batch_norm)
         while run.rows.size:
             run.step()

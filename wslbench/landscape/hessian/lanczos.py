@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wslbench.landscape.hessian.product import BatchNormMode, HessianProduct, hessian_product
+from wslbench.landscape.hessian.product import BatchNormMode, KeptGradient
 from wslbench.landscape.hessian.vectors import draw_normal, flatten, generators_of, unflatten
 from wslbench.training import ModelStack, Objective
 from wslbench.training.objectives import Side
@@ -62,7 +62,6 @@ class Lanczos:
         side: Side,
         batch_norm: BatchNormMode,
     ) -> None:
-        self._of_stack = stack, objective, samples, side, batch_norm
         self.rows = rows
         self._generators = dict(zip(rows.tolist(), generators_of([seeds[row] for row in rows]), strict=True))
         self._like = stack.select(rows[:1]).parameters
@@ -73,7 +72,7 @@ class Lanczos:
         self._side = start.new_zeros(len(rows), steps)
         self._taken, self._steps = 0, steps
         self.next_norm = start.new_zeros(len(rows))
-        self._product = self._product_of(rows)
+        self._product = KeptGradient(stack.select(rows), objective.select(rows), samples, side, batch_norm)
 
     def step(self) -> None:
         """One more basis vector, and one more row of the tridiagonal matrices."""
@@ -101,15 +100,11 @@ class Lanczos:
             wanted = torch.zeros_like(wanted)
         if wanted.all():
             return
-        self.rows = self.rows[wanted.cpu().numpy()]
+        of_rows = wanted.cpu().numpy()
+        self.rows = self.rows[of_rows]
         self._basis, self._diagonal, self._side = self._basis[wanted], self._diagonal[wanted], self._side[wanted]
         self._beside, self.next_norm = self._beside[wanted], self.next_norm[wanted]
-        if self.rows.size:
-            self._product = self._product_of(self.rows)
-
-    def _product_of(self, rows: NDArray[np.int64]) -> HessianProduct:
-        stack, objective, samples, side, batch_norm = self._of_stack
-        return hessian_product(stack.select(rows), objective.select(rows), samples, side, batch_norm)
+        self._product.keep(of_rows)
 
     def _extend(self) -> None:
         number = self._taken

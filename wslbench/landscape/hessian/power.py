@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from wslbench.landscape.hessian.eigenvalues import EigenEstimate
-from wslbench.landscape.hessian.product import BatchNormMode, hessian_product
+from wslbench.landscape.hessian.product import BatchNormMode, KeptGradient, in_groups
 from wslbench.landscape.hessian.vectors import draw_normal, flatten, generators_of, unflatten
 from wslbench.training import ModelStack, Objective
 from wslbench.training.objectives import Side
@@ -39,25 +39,27 @@ def power_iteration(
     side
         Whose samples the numbers in ``samples`` mean.
     """
-    vector = flatten(draw_normal(generators_of(seeds), stack.parameters))
-    vector = vector / vector.norm(dim=1, keepdim=True)
     value = np.full(stack.size, np.nan)
     residual = np.full(stack.size, np.nan)
-    active = np.arange(stack.size)
-    for _ in range(iterations):
-        product = hessian_product(stack.select(active), objective.select(active), samples, side, batch_norm)
-        image = flatten(product(unflatten(vector, stack.parameters)))
-        quotient = (image * vector).sum(1)
-        residual[active] = (image - quotient[:, None] * vector).norm(dim=1).cpu().numpy()
-        new, old = quotient.cpu().numpy(), value[active]
-        whole = np.isfinite(new)
-        residual[active[~whole]], value[active[~whole]] = np.nan, np.nan
-        settled = np.abs(old - new) / (np.abs(old) + 1e-6) < relative_tolerance  # at first old is NaN: False
-        going = ~settled & whole
-        value[active[going]] = new[going]
-        active = active[going]
-        if not active.size:
-            break
-        kept = image[torch.from_numpy(going).to(image.device)]
-        vector = kept / kept.norm(dim=1, keepdim=True).clamp_min(1e-30)
+    generators = generators_of(seeds)
+    for active in in_groups(stack, objective, samples, side):
+        product = KeptGradient(stack.select(active), objective.select(active), samples, side, batch_norm)
+        vector = flatten(draw_normal([generators[row] for row in active], stack.parameters))
+        vector = vector / vector.norm(dim=1, keepdim=True)
+        for _ in range(iterations):
+            image = flatten(product(unflatten(vector, stack.parameters)))
+            quotient = (image * vector).sum(1)
+            residual[active] = (image - quotient[:, None] * vector).norm(dim=1).cpu().numpy()
+            new, old = quotient.cpu().numpy(), value[active]
+            whole = np.isfinite(new)
+            residual[active[~whole]], value[active[~whole]] = np.nan, np.nan
+            settled = np.abs(old - new) / (np.abs(old) + 1e-6) < relative_tolerance  # at first old is NaN: False
+            going = ~settled & whole
+            value[active[going]] = new[going]
+            active = active[going]
+            if not active.size:
+                break
+            product.keep(going)
+            kept = image[torch.from_numpy(going).to(image.device)]
+            vector = kept / kept.norm(dim=1, keepdim=True).clamp_min(1e-30)
     return EigenEstimate(value, residual)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wslbench.landscape.hessian.product import BatchNormMode, hessian_product
+from wslbench.landscape.hessian.product import BatchNormMode, KeptGradient, in_groups
 from wslbench.landscape.hessian.vectors import draw_signs, generators_of, inner
 from wslbench.training import ModelStack, Objective
 from wslbench.training.objectives import Side
@@ -67,22 +67,21 @@ def hessian_trace(
     generators = generators_of(seeds)
     estimates = np.full((maximum_probes, stack.size), np.nan)
     drawn = np.zeros(stack.size, dtype=np.int64)
-    active = np.arange(stack.size)
-    product = hessian_product(stack, objective, samples, side, batch_norm)
-    for number in range(maximum_probes):
-        probe = draw_signs([generators[row] for row in active], stack.parameters)
-        estimates[number, active] = inner(probe, product(probe)).cpu().numpy()
-        drawn[active] += 1
-        if number + 1 < minimum_probes:
-            continue
-        # A diverged network never reaches the tolerance and must not hold up the others, nor end them.
-        seen = estimates[: number + 1, active]
-        wanting = ~_reached(seen, relative_tolerance, stop_on) & np.isfinite(seen).all(0)
-        if not wanting.any():
-            break
-        if not wanting.all():
+    for active in in_groups(stack, objective, samples, side):
+        product = KeptGradient(stack.select(active), objective.select(active), samples, side, batch_norm)
+        for number in range(maximum_probes):
+            probe = draw_signs([generators[row] for row in active], stack.parameters)
+            estimates[number, active] = inner(probe, product(probe)).cpu().numpy()
+            drawn[active] += 1
+            if number + 1 < minimum_probes:
+                continue
+            # A diverged network never reaches the tolerance and must not hold up the others, nor end them.
+            seen = estimates[: number + 1, active]
+            wanting = ~_reached(seen, relative_tolerance, stop_on) & np.isfinite(seen).all(0)
             active = active[wanting]
-            product = hessian_product(stack.select(active), objective.select(active), samples, side, batch_norm)
+            if not active.size:
+                break
+            product.keep(wanting)
     return _summary(estimates, drawn)
 
 
