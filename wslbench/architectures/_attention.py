@@ -9,7 +9,7 @@ from torch import Tensor
 def attend(projected: Tensor, heads: int, *, causal: bool) -> Tensor:
     """Scaled dot-product attention (Vaswani et al. 2017, equation 1), head by head.
 
-    torch's own fused attention has no forward-mode derivative, which Hessian-vector products need.
+    torch's own fused attention cannot be differentiated twice, which Hessian-vector products need.
 
     Parameters
     ----------

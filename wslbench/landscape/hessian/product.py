@@ -44,7 +44,8 @@ class KeptGradient:
     ) -> None:
         self._of_stack = stack, objective
         self._measured = samples, side, batch_norm
-        self._build(np.arange(stack.size))
+        self._rows = self._kept = np.arange(stack.size)
+        self._build(self._rows)
 
     def __call__(self, vector: Tensors) -> Tensors:
         """``H v`` for the vectors ``[networks that are kept, *shape]`` by parameter name."""
