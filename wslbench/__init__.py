@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wslbench import encodings as encodings
     from wslbench import landscape as landscape
+    from wslbench import symmetry as symmetry
     from wslbench import typing as typing
     from wslbench.zoo import Models as Models
     from wslbench.zoo import Zoo as Zoo
@@ -26,10 +27,11 @@ _EXPORTS: dict[str, str | None] = {
     "load_zoo": "wslbench.zoo",
     "encodings": None,
     "landscape": None,
+    "symmetry": None,
     "typing": None,
 }
 
-__all__ = ["Models", "Zoo", "__version__", "encodings", "landscape", "load_zoo", "typing"]
+__all__ = ["Models", "Zoo", "__version__", "encodings", "landscape", "load_zoo", "symmetry", "typing"]
 
 
 def __getattr__(name: str) -> Any:

@@ -42,7 +42,7 @@ class SealedError(WslbenchError):
 
 
 class ArchitectureError(WslbenchError):
-    """No such architecture, or arguments that it does not take."""
+    """No such architecture, arguments that it does not take, or a network whose symmetries cannot be derived."""
 
 
 class DatasetError(WslbenchError):

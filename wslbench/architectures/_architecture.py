@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
 from wslbench.errors import ArchitectureError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 # builder name -> "module:what to call". Imported on first use, because torch takes seconds.
 BUILDERS: dict[str, str] = {
@@ -58,6 +58,34 @@ class Architecture(BaseModel):
         except (TypeError, ValueError) as error:
             raise ArchitectureError(f"architecture {self.builder!r} cannot be built: {error}") from error
         return network
+
+    def example_input(self, batch: int = 2) -> Tensor:
+        """Random inputs of a shape that the network takes, always the same ones.
+
+        Parameters
+        ----------
+        batch
+            Number of inputs.
+
+        Returns
+        -------
+        Tensor
+            ``[batch, ...]``: normal float32 numbers, or int64 tokens over the full context of a language model.
+
+        Raises
+        ------
+        ArchitectureError
+            If the builder is unknown or does not take these arguments.
+        """
+        import torch
+
+        with torch.device("meta"):
+            network: Any = self.module()
+        generator = torch.Generator().manual_seed(0)
+        shape = (batch, *network.example_shape)
+        if hasattr(network, "vocabulary"):
+            return torch.randint(0, network.vocabulary, shape, generator=generator)
+        return torch.randn(shape, generator=generator)
 
     def parameters(self) -> int:
         """Number of trainable parameters, counted on a network without storage: no size is too large.

@@ -35,6 +35,7 @@ class CNN(nn.Module):
         self.conv3 = nn.Conv2d(2 * width, 2 * width, 3, stride=2, padding=1, bias=False)
         self.bn3 = nn.BatchNorm2d(2 * width)
         self.relu = nn.ReLU()
+        self.example_shape = (in_channels, image_size, image_size)
         final_size = (image_size + 3) // 4  # two convolutions of stride 2
         self.fc = nn.Linear(2 * width * final_size**2, classes)
 

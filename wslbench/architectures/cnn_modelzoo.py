@@ -81,6 +81,7 @@ class ModelZooCNN(nn.Module):
         layers.extend(nn.Dropout(share) for share in dropped)
         layers.append(nn.Linear(_HIDDEN, classes))
         self.module_list = nn.ModuleList(layers)
+        self.example_shape = (in_channels, image_size, image_size)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[n, classes]`` of images ``[n, in_channels, image_size, image_size]``."""

@@ -124,6 +124,8 @@ class GPT(nn.Module):
         positive(dim=dim, depth=depth, heads=heads, context=context, vocabulary=vocabulary)
         divides("heads", heads, "dim", dim)
         self.transformer = Transformer(dim, depth, heads, context, vocabulary)
+        self.example_shape = (context,)
+        self.vocabulary = vocabulary
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits ``[n, T, vocabulary]`` of the next token, for int64 tokens ``[n, T]`` with T ≤ ``context``.

@@ -53,6 +53,7 @@ class MLP(nn.Module):
                 nn.init.xavier_normal_(layer.weight)
                 nn.init.zeros_(layer.bias)
         self.layers = nn.ModuleList(layers)
+        self.example_shape = (in_features,)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs ``[n, out_features]`` of inputs ``[n, ...]`` with ``in_features`` numbers each."""

@@ -116,6 +116,7 @@ class ResNet(nn.Module):
         self.layer3 = _stage(block, depths[2], block.expansion * 2 * width, 4 * width, stride=2)
         self.layer4 = _stage(block, depths[3], block.expansion * 4 * width, 8 * width, stride=2)
         self.fc = nn.Linear(block.expansion * 8 * width, classes)
+        self.example_shape = (in_channels, 16, 16)  # any size from 8 on does: pixels are averaged
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_uniform_(module.weight)

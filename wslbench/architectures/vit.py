@@ -123,6 +123,7 @@ class ViT(nn.Module):
         self.blocks = nn.Sequential(*(Block(dim, heads, hidden) for _ in range(depth)))
         self.norm = nn.LayerNorm(dim, _EPSILON)
         self.head = nn.Linear(dim, classes)
+        self.example_shape = (in_channels, image_size, image_size)
         self._initialise()
 
     def _initialise(self) -> None:
