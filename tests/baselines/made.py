@@ -24,6 +24,7 @@ METHODS = {
     "hyperparameters": "Hyperparameters",
     "weight_statistics": "WeightStatistics",
 }
+SHARED = {"neural_training"}  # files that hold no method
 PHASES = ("I", "II", "III", "IV-A", "IV-B")
 
 
