@@ -1,4 +1,4 @@
-"""Weight statistics: a few numbers a tensor, as in Unterthiner et al. 2020 (arXiv 2002.11448)."""
+"""Weight statistics: a few numbers a tensor, as in Unterthiner et al. 2020 (arXiv 2002.11448), and spectra."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from wslbench.encodings.spectra import SPECTRA, spectra
 from wslbench.zoo.models import FloatArray, Models
 
 PERCENTILES: Final = (0, 25, 50, 75, 100)
@@ -15,34 +16,43 @@ STATISTICS: Final = ("mean", "std", *(f"p{percentile}" for percentile in PERCENT
 _BLOCK_BYTES = 64 * 1024**2
 
 
-def statistics(models: Models) -> pd.DataFrame:
-    """Mean, standard deviation and percentiles of every tensor of every model.
+def statistics(models: Models, *, spectral: bool = False) -> pd.DataFrame:
+    """Mean, standard deviation and percentiles of every tensor of every model; spectra of the matrices if asked for.
 
     Parameters
     ----------
     models
         The models to encode.
+    spectral
+        Whether to add what :func:`wslbench.encodings.spectra.spectra` says of every tensor of two axes or more, taken
+        as the matrix ``[first axis, all others]``.
 
     Returns
     -------
     pandas.DataFrame
         A row a model, in the order of ``models`` and indexed by their ids; columns ``<tensor>.<statistic>`` in
         float64, with the statistics ``mean``, ``std`` (population), ``p0``, ``p25``, ``p50``, ``p75``, ``p100``
-        (linear interpolation). A column is NaN where a model's architecture lacks the tensor. Which columns
-        there are depends on the architectures among ``models``, never on how many models there are.
+        (linear interpolation). With ``spectral`` also ``frobenius_norm``, ``spectral_norm``, ``stable_rank``,
+        ``effective_rank``, ``s0``, ``s25``, ``s50``, ``s75`` and ``power_law``, which is NaN for matrices of few
+        singular values. A column is NaN where a model's architecture lacks the tensor. Which columns there are
+        depends on the architectures among ``models``, never on how many models there are.
 
     Notes
     -----
-    A row depends on its own model alone. Memory beyond the result stays below 200 MB, or what one model takes.
+    A row depends on its own model alone. Memory beyond the result stays below 200 MB, or what one model takes (with
+    ``spectral`` a few times what its largest matrix takes in float64).
     """
     rows = len(models)
     columns: dict[str, npt.NDArray[np.float64]] = {}
     for stack in models.by_architecture():
         for name in stack.keys():  # noqa: SIM118 - a Stack is no mapping
-            values = _tensor_statistics(stack[name])
-            for number, statistic in enumerate(STATISTICS):
+            tensor = stack[name]
+            described = dict(zip(STATISTICS, _tensor_statistics(tensor).T, strict=True))
+            if spectral and tensor.ndim > 2:
+                described |= zip(SPECTRA, spectra(tensor).T, strict=True)
+            for statistic, values in described.items():
                 column = columns.setdefault(f"{name}.{statistic}", np.full(rows, np.nan))
-                column[stack.positions] = values[:, number]
+                column[stack.positions] = values
     return pd.DataFrame(columns, index=pd.Index(models.ids, name="model_id"))
 
 
