@@ -41,7 +41,7 @@ def tiny(
     """The command line on the tiny zoo, in this process."""
     book, zoo = tiny_tasks(tmp_path), load_zoo(built_tiny_zoo)
     monkeypatch.setattr("wslbench.evaluation.evaluator.load_tasks", lambda: book)
-    monkeypatch.setattr("wslbench.evaluation.evaluator.load_zoo", lambda name: zoo)
+    monkeypatch.setattr("wslbench.evaluation.work.load_zoo", lambda name: zoo)
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command = ["wslbench", *map(str, arguments)]
@@ -76,7 +76,7 @@ def test_the_path_to_the_help_is_short() -> None:
 def test_help_and_version(tmp_path: Path) -> None:
     done = wslbench("--help", folder=tmp_path)
     assert done.returncode == 0
-    for command in ("new", "check", "evaluate", "leaderboard", "tasks", "zoo"):
+    for command in ("new", "check", "evaluate", "audit", "leaderboard", "tasks", "zoo"):
         assert f"\n  {command} " in done.stdout
     version = wslbench("--version", folder=tmp_path)
     assert version.returncode == 0

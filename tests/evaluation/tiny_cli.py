@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tests.zoos import NAME
 from wslbench.cli import main
-from wslbench.evaluation import evaluator
+from wslbench.evaluation import auditor, evaluator, work
 from wslbench.tasks import load_tasks
 from wslbench.zoo import load_zoo
 
 if __name__ == "__main__":
     tasks, zoo = Path(sys.argv.pop(1)), Path(sys.argv.pop(1))
-    evaluator.load_tasks = lambda: load_tasks(tasks)
-    evaluator.load_zoo = lambda name: load_zoo(zoo if name == NAME else name)
+    evaluator.load_tasks = auditor.load_tasks = lambda: load_tasks(tasks)
+    work.load_zoo = lambda name: load_zoo(zoo if name == NAME else name)
     main()

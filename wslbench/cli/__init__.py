@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from wslbench.cli import tasks, zoo
+from wslbench.cli.audit import audit
 from wslbench.cli.check import check
 from wslbench.cli.evaluate import evaluate
 from wslbench.cli.leaderboard import leaderboard
@@ -22,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (new, check, evaluate, leaderboard):
+for command in (new, check, evaluate, audit, leaderboard):
     app.command()(command)
 app.add_typer(tasks.app)
 app.add_typer(zoo.app)

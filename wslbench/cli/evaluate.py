@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-_UNITS = {"": 2**30, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "k": 2**10, "m": 2**20, "g": 2**30}
-_UNITS |= {"kb": 10**3, "mb": 10**6, "gb": 10**9}
-
-
-def _bytes(text: str) -> int:
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
-    if found is None or found[2] not in _UNITS:
-        raise typer.BadParameter(f"{text!r} is no amount of memory; write 4GiB, 512MiB or 1.5GB.")
-    return int(float(found[1]) * _UNITS[found[2]])
+from wslbench.cli.memory import memory_bytes
 
 
 def evaluate(
@@ -47,7 +38,7 @@ def evaluate(
     Writes DIR/METHOD/TASK.json and .parquet. An interrupted evaluation goes on where it was when the same command
     is given again. Leaves with 1 if the method failed somewhere, with 2 if it could not be evaluated at all.
     """
-    limits = timeout, _bytes(max_memory)
+    limits = timeout, memory_bytes(max_memory)
 
     from wslbench.cli import _evaluation_report as report
     from wslbench.evaluation import Limits, Settings

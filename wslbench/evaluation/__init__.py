@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wslbench.evaluation.audit_schema import AuditRecord
+    from wslbench.evaluation.auditor import audit
     from wslbench.evaluation.evaluator import evaluate
     from wslbench.evaluation.execution import Progress, Settings
     from wslbench.evaluation.limits import Limits
@@ -17,15 +19,17 @@ if TYPE_CHECKING:
     from wslbench.evaluation.result_schema import ResultRecord
 
 _EXPORTS = {
+    "AuditRecord": "audit_schema",
     "Limits": "limits",
     "Progress": "execution",
     "ResultRecord": "result_schema",
     "Settings": "execution",
+    "audit": "auditor",
     "evaluate": "evaluator",
     "read_record": "result_files",
 }
 
-__all__ = ["Limits", "Progress", "ResultRecord", "Settings", "evaluate", "read_record"]
+__all__ = ["AuditRecord", "Limits", "Progress", "ResultRecord", "Settings", "audit", "evaluate", "read_record"]
 
 
 def __getattr__(name: str) -> Any:

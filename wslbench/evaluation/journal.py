@@ -28,7 +28,7 @@ class JournalEntry(BaseModel):
     """A finished unit: how it ended, and its predictions by model.
 
     ``limit_seconds`` and ``limit_bytes`` are those that it ran under; ``unsupported`` says why which
-    architecture was left out.
+    architecture was left out; ``disguised`` holds predictions of every draw by the kind of disguise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +41,7 @@ class JournalEntry(BaseModel):
     unsupported: dict[str, str] = {}
     model_ids: list[str] = []
     predictions: list[list[float]] = []
+    disguised: dict[str, list[list[list[float]]]] = {}
 
 
 class Journal:

@@ -78,7 +78,7 @@ def build_record(
     return ResultRecord(
         method=method,
         task=_task_record(problem, resamples),
-        status=_status(units),
+        status=overall_status(units),
         tier=TIER,
         created=datetime.now(UTC),
         seeds=seeds,
@@ -87,7 +87,7 @@ def build_record(
         metrics=_estimates(scores.metrics),
         per_phase={phase: _estimates(values) for phase, values in scores.per_phase.items()},
         per_fold={
-            str(fold): {name: _finite(float(values.mean())) for name, values in metrics.items()}
+            str(fold): {name: finite(float(values.mean())) for name, values in metrics.items()}
             for fold, metrics in scores.per_fold.items()
         },
         worst_phase=_worst_phase(problem, scores),
@@ -96,7 +96,7 @@ def build_record(
         left_out=int((~problem.scored).sum()),
         floors={name: _estimates(values.metrics) for name, values in floor_scores.items()},
         ceilings={
-            name: {metric: _estimate(draws[None]) for metric, draws in metrics.items()}
+            name: {metric: estimate(draws[None]) for metric, draws in metrics.items()}
             for name, metrics in ceilings(problem, resamples).items()
         },
         lift=lift,
@@ -145,7 +145,7 @@ def _task_record(problem: Problem, resamples: Resamples) -> TaskRecord:
     )
 
 
-def _status(units: Sequence[UnitOutcome]) -> Status:
+def overall_status(units: Sequence[UnitOutcome]) -> Status:
     """``ok`` where every unit is, else what went wrong first."""
     ordered = sorted(units, key=lambda unit: (unit.seed, unit.fold))
     return next((unit.status for unit in ordered if unit.status != "ok"), "ok")
@@ -166,22 +166,23 @@ def _lift(
     sign = 1 if METRICS[metric].higher_is_better else -1
     best = max(LEGAL_FLOORS, key=lambda name: sign * floors[name].draws(metric)[0])
     difference = interval(sign * (scores.draws(metric) - floors[best].draws(metric)))
-    value, low, high = (_finite(number) for number in difference)
+    value, low, high = (finite(number) for number in difference)
     return Lift(value=value, low=low, high=high, metric=metric, over=best), []
 
 
 def _estimates(metrics: Mapping[str, FloatArray]) -> dict[str, Estimate]:
-    return {name: _estimate(draws) for name, draws in metrics.items()}
+    return {name: estimate(draws) for name, draws in metrics.items()}
 
 
-def _estimate(draws: FloatArray) -> Estimate:
+def estimate(draws: FloatArray) -> Estimate:
     """An estimate from draws ``[seeds, 1 + resamples]``."""
-    value, low, high = (_finite(number) for number in interval(draws.mean(axis=0)))
+    value, low, high = (finite(number) for number in interval(draws.mean(axis=0)))
     spread = float(draws[:, 0].std(ddof=1)) if len(draws) > 1 else math.nan
-    return Estimate(value=value, low=low, high=high, seed_sd=_finite(spread))
+    return Estimate(value=value, low=low, high=high, seed_sd=finite(spread))
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """A number, or null where JSON knows none."""
     return value if math.isfinite(value) else None
 
 

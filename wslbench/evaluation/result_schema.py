@@ -16,11 +16,11 @@ Seconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Estimate(_Record):
+class Estimate(Record):
     """A metric: mean over seeds, 95 % interval over held-out units, spread over seeds; null where undefined."""
 
     value: float | None
@@ -29,7 +29,7 @@ class Estimate(_Record):
     seed_sd: float | None = None
 
 
-class Lift(_Record):
+class Lift(Record):
     """The headline less that of the best legal floor, on the same resamples; above 0 throughout means better."""
 
     value: float | None
@@ -39,7 +39,7 @@ class Lift(_Record):
     over: str
 
 
-class WorstPhase(_Record):
+class WorstPhase(Record):
     """The phase with the largest relative error (regression) or the least recall (classification)."""
 
     phase: str
@@ -47,14 +47,14 @@ class WorstPhase(_Record):
     value: float
 
 
-class Confusion(_Record):
+class Confusion(Record):
     """Mean over seeds of the counts ``[true][predicted]``, over the models that are scored."""
 
     classes: list[str]
     counts: list[list[float]]
 
 
-class MethodInfo(_Record):
+class MethodInfo(Record):
     """Who answered.
 
     Attributes
@@ -75,7 +75,7 @@ class MethodInfo(_Record):
     privilege: Privilege
 
 
-class TaskRecord(_Record):
+class TaskRecord(Record):
     """What was asked."""
 
     id: str
@@ -92,7 +92,7 @@ class TaskRecord(_Record):
     units: Count
 
 
-class UnitOutcome(_Record):
+class UnitOutcome(Record):
     """One fold and seed: how it ended and what it cost. ``uncovered`` models are those the method does not support."""
 
     fold: int
@@ -107,7 +107,7 @@ class UnitOutcome(_Record):
     uncovered: Count = 0
 
 
-class Cost(_Record):
+class Cost(Record):
     """Seconds over all folds, a seed (mean over seeds); the highest memory of any unit; null where nothing ran."""
 
     fit_seconds: Seconds | None
@@ -116,14 +116,14 @@ class Cost(_Record):
     parameters: Count | None
 
 
-class FloorProvenance(_Record):
+class FloorProvenance(Record):
     """Which committed result a floor came from."""
 
     method: str
     predictions: str
 
 
-class Provenance(_Record):
+class Provenance(Record):
     """Versions and hashes, each on its own: two results are comparable where task to split agree."""
 
     task: str
@@ -138,7 +138,7 @@ class Provenance(_Record):
     resampling_seed: int
 
 
-class ResultRecord(_Record):
+class ResultRecord(Record):
     """One method on one task. Every metric can be recomputed from the predictions file beside it."""
 
     schema_version: Literal[1] = 1

@@ -14,7 +14,7 @@ from wslbench.evaluation.limits import Limits
 from wslbench.evaluation.method_file import MethodFile
 from wslbench.evaluation.predictions import prediction_columns
 from wslbench.evaluation.result_schema import UnitOutcome
-from wslbench.evaluation.unit import Side, Unit, UnitResult
+from wslbench.evaluation.unit import Disguise, Side, Unit, UnitResult
 from wslbench.typing import TaskInfo
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class TaskRun:
 
     Attributes
     ----------
+    disguises
+        Under which the test models are asked for once more.
     entries
         The units that are finished.
     """
@@ -49,6 +51,7 @@ class TaskRun:
     method: MethodFile
     limits: Limits
     device: str
+    disguises: tuple[Disguise, ...] = ()
     entries: dict[UnitName, JournalEntry] = field(default_factory=dict)
 
     @property
@@ -70,8 +73,14 @@ class TaskRun:
 
     def key(self, name: UnitName) -> str:
         """Hash of everything that the unit's outcome depends on."""
+        disguised = [f"{disguise.kind} {disguise.draw}" for disguise in self.disguises]
         return unit_key(
-            self._name_of_draws(name), *self.problem.hashes, self.method.hash, self.device, EVALUATOR_VERSION
+            self._name_of_draws(name),
+            *self.problem.hashes,
+            self.method.hash,
+            self.device,
+            EVALUATOR_VERSION,
+            *disguised,
         )
 
     def unit(self, name: UnitName) -> Unit:
@@ -91,6 +100,7 @@ class TaskRun:
             test=self._side(test),
             hidden=(problem.hashes.weights,),
             device=self.device,
+            disguises=self.disguises,
         )
 
     def entry(self, name: UnitName, result: UnitResult) -> JournalEntry:
@@ -118,6 +128,12 @@ class TaskRun:
             unsupported=result.unsupported,
             model_ids=list(ids[covered]),
             predictions=[] if result.predictions is None else result.predictions[covered].tolist(),
+            disguised={
+                kind: [
+                    values[covered].tolist() for disguise, values in result.disguised.items() if disguise.kind == kind
+                ]
+                for kind in dict.fromkeys(disguise.kind for disguise in result.disguised)
+            },
         )
 
     def given_up(self) -> list[UnitName]:
@@ -143,15 +159,16 @@ class TaskRun:
         """How the units ended, in order."""
         return [self.entries[name].outcome for name in self.units()]
 
-    def delivered(self) -> pd.DataFrame:
-        """What the method predicted: ``seed, model_id`` and the prediction columns."""
+    def delivered(self, disguise: Disguise | None = None) -> pd.DataFrame:
+        """What the method predicted, or did in a disguise: ``seed, model_id`` and the prediction columns."""
         columns = prediction_columns(self.problem)
         frames = [
-            pd.DataFrame(np.reshape(entry.predictions, (-1, len(columns))), columns=columns).assign(
+            pd.DataFrame(np.reshape(predictions, (-1, len(columns))), columns=columns).assign(
                 seed=name.seed, model_id=np.array(entry.model_ids, dtype=object)
             )
             for name, entry in self.entries.items()
             if entry.predictions
+            for predictions in [entry.disguised[disguise.kind][disguise.draw] if disguise else entry.predictions]
         ]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["seed", "model_id", *columns])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from wslbench.typing import TaskInfo
 if TYPE_CHECKING:
     from wslbench.architectures import Architecture
     from wslbench.zoo.models import Models
+
+DisguiseKind = Literal["permutation", "scaling"]
+DISGUISES: Final[tuple[DisguiseKind, ...]] = get_args(DisguiseKind)
 
 PREDICTED_AGAIN: Final = 32  # models, in other company
 _CHUNKS_AGAIN: Final = 3
@@ -43,6 +46,13 @@ class Side:
         return Side(self.models[rows], self.cells[rows], self.hyperparameters[rows])
 
 
+class Disguise(NamedTuple):
+    """One random, function-preserving change of every test model: of which kind, and which draw."""
+
+    kind: DisguiseKind
+    draw: int
+
+
 @dataclass(frozen=True)
 class Unit:
     """What is asked in one fold and seed.
@@ -56,6 +66,8 @@ class Unit:
         Of the train side: codes into ``classes`` (int64), or float64 where there are no classes.
     hidden
         Weights hashes of zoos that the method must not load.
+    disguises
+        Under which the test models are asked for once more each, after the evaluation proper.
     """
 
     key: str
@@ -66,6 +78,7 @@ class Unit:
     test: Side
     hidden: tuple[str, ...] = ()
     device: str = "cpu"
+    disguises: tuple[Disguise, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,8 @@ class UnitResult:
         ``[n, classes]`` or ``[n, 1]``, NaN where not covered; None after a failure.
     unsupported
         Why an architecture is not supported, by its name.
+    disguised
+        Predictions of the disguised test models, as ``predictions``; empty after a failure.
     """
 
     covered: np.ndarray
@@ -90,6 +105,7 @@ class UnitResult:
     predict_seconds: float | None = None
     peak_memory_bytes: int | None = None
     parameters: int | None = None
+    disguised: dict[Disguise, np.ndarray] = field(default_factory=dict)
 
 
 def run_unit(unit: Unit, method: MethodFile, launcher: Launcher, limits: Limits, stop: threading.Event) -> UnitResult:
@@ -113,7 +129,7 @@ def run_unit(unit: Unit, method: MethodFile, launcher: Launcher, limits: Limits,
         except MethodError as error:  # it was loaded before; now its import or __init__ fails
             failure = UnitFailure("fit_error", str(error), conversation.end().output)
         if failure is not None:
-            run.progress |= {"predictions": None, "failure": failure}
+            run.progress |= {"predictions": None, "failure": failure, "disguised": {}}
     return UnitResult(**run.progress, peak_memory_bytes=conversation.watch.peak_bytes)
 
 
@@ -126,8 +142,8 @@ class _Run:
         self._conversation = conversation
         # Independent streams: what one stage draws must not depend on what another was spared.
         digest = hashlib.sha256(unit.key.encode()).digest()
-        streams = np.random.default_rng(int.from_bytes(digest, "little")).spawn(4)
-        self._fit_rng, self._chunk_rng, self._again_rng, self._id_rng = streams
+        streams = np.random.default_rng(int.from_bytes(digest, "little")).spawn(5)
+        self._fit_rng, self._chunk_rng, self._again_rng, self._id_rng, self._disguise_rng = streams
         self._seed = int(self._fit_rng.integers(2**31))
         self._privilege = "none"
         self._nothing_learnt = False
@@ -168,16 +184,23 @@ class _Run:
 
     def predict(self) -> None:
         covered = np.flatnonzero(self.progress["covered"])
-        columns = max(1, len(self._unit.classes))
-        predictions = np.full((len(self._unit.test.models), columns), np.nan)
-        total = 0.0
-        largest = largest_chunk(self._unit.test.models)
-        for chunk in random_chunks(self._unit.test.cells[covered], self._chunk_rng, largest):
-            predictions[covered[chunk]], seconds = self._predict(covered[chunk])
-            total += seconds
-        self.progress["predict_seconds"] = total
+        predictions, self.progress["predict_seconds"] = self._predict_all(covered, self._chunk_rng)
         self._predict_again(covered, predictions)
         self.progress["predictions"] = predictions
+        self.progress["disguised"] = {
+            disguise: self._predict_all(covered, self._disguise_rng, disguise)[0] for disguise in self._unit.disguises
+        }
+
+    def _predict_all(
+        self, covered: np.ndarray, rng: np.random.Generator, disguise: Disguise | None = None
+    ) -> tuple[np.ndarray, float]:
+        """``[n, columns]`` predictions in random chunks, NaN where not covered, and the seconds they took."""
+        predictions = np.full((len(self._unit.test.models), max(1, len(self._unit.classes))), np.nan)
+        total = 0.0
+        for chunk in random_chunks(self._unit.test.cells[covered], rng, largest_chunk(self._unit.test.models)):
+            predictions[covered[chunk]], seconds = self._predict(covered[chunk], disguise)
+            total += seconds
+        return predictions, total
 
     def _predict_again(self, covered: np.ndarray, before: np.ndarray) -> None:
         """A random subset once more, under new ids, one of it alone and the others in other company."""
@@ -198,14 +221,22 @@ class _Run:
                     f"predicted again {'alone' if len(chunk) == 1 else f'among {len(chunk) - 1} others'}",
                 )
 
-    def _predict(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
+    def _predict(self, rows: np.ndarray, disguise: Disguise | None = None) -> tuple[np.ndarray, float]:
         side = self._unit.test[rows]
+        models = side.models if disguise is None else self._disguised(side.models, disguise)
         arrays = _hyperparameter_arrays(side.hyperparameters) if self._privilege == "hyperparameters" else {}
-        prediction, seconds = self._conversation.predict(side.models, self._fresh_ids(len(rows)), arrays)
+        prediction, seconds = self._conversation.predict(models, self._fresh_ids(len(rows)), arrays)
         wrong = flaw(prediction, len(rows), self._unit.classes)
         if wrong is not None:
             raise StageFailedError(*wrong)
         return prediction.reshape(len(rows), -1), seconds
+
+    def _disguised(self, models: Models, disguise: Disguise) -> Models:
+        from wslbench import symmetry  # loads torch, which evaluations without disguises do without
+
+        seed = int(self._disguise_rng.integers(2**31))
+        kinds = {kind: kind == disguise.kind for kind in DISGUISES}
+        return symmetry.disguise(models, seed, **kinds)
 
     def _fresh_ids(self, count: int) -> list[str]:
         return [self._id_rng.bytes(8).hex() for _ in range(count)]

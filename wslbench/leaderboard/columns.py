@@ -39,6 +39,7 @@ def columns(kind: TaskKind, headline: str) -> list[Column]:
         Column(_heading(headline), lambda row: with_interval(row.metrics.get(headline)), essential=True),
         Column("lift", _lift, essential=True),
         *(_metric(name) for name in _BESIDE[kind]),
+        Column("drop perm. · scal.", _drops),
         Column("fit s", lambda row: NOTHING if row.record is None else seconds(row.record.cost.fit_seconds)),
         Column("predict s", lambda row: NOTHING if row.record is None else seconds(row.record.cost.predict_seconds)),
         Column("MiB", _memory),
@@ -82,6 +83,13 @@ def _metric(name: str) -> Column:
 
 def _lift(row: Row) -> str:
     return NOTHING if row.record is None else with_interval(row.record.lift)
+
+
+def _drops(row: Row) -> str:
+    """What the headline loses when hidden units are permuted, and when they are scaled."""
+    if row.audit is None or row.audit.permutation is None or row.audit.scaling is None:
+        return NOTHING
+    return f"{number(row.audit.permutation.score_drop)} · {number(row.audit.scaling.score_drop)}"
 
 
 def _memory(row: Row) -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from wslbench.evaluation.audit_schema import AuditRecord
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.leaderboard.columns import Column, columns
 from wslbench.leaderboard.rows import Role, Row, table_rows
@@ -17,7 +18,10 @@ _NOTE_WIDTH = 11  # a note may wrap, but not below its shortest words
 
 
 def render_task_table(
-    records: Sequence[ResultRecord], ranks: Mapping[str, int] | None = None, width: int | None = None
+    records: Sequence[ResultRecord],
+    ranks: Mapping[str, int] | None = None,
+    width: int | None = None,
+    audits: Mapping[str, AuditRecord] | None = None,
 ) -> Table:
     """The table of one task.
 
@@ -29,9 +33,11 @@ def render_task_table(
         Rank of each method, from :func:`~wslbench.leaderboard.standings.standings`; without it none is shown.
     width
         Characters a line; the terminal's where None. What does not fit is named below the table.
+    audits
+        Audit of each method that has one.
     """
     task = records[0].task
-    rows = table_rows(records, ranks)
+    rows = table_rows(records, ranks, audits)
     every = [column for column in columns(task.kind, task.headline) if ranks or column.heading != "#"]
     shown = _that_fit(every, rows, Console().width if width is None else width)
     table = Table(

@@ -15,7 +15,9 @@ headline less that of the best legal floor, paired; a method is better where its
 of one rank cannot be told apart. A *floor* is what needs no look at the weights' values, or only what decodes the
 hyper-parameters from them; the *oracle* is told the grid, load and temperature, which methods must not see; a
 *ceiling* says what could be reached. Failed results hold chance predictions and stand last. Tier `process` stops
-accidents, not attackers: it is an honour system.
+accidents, not attackers: it is an honour system.*Drop* is what the headline loses when the test models' hidden units
+are permuted, and when they are scaled, so that no function changes (`wslbench audit`): nothing, for a method that is
+blind to it.
 """
 
 
@@ -40,7 +42,7 @@ def _section(board: TaskBoard) -> str:
         "| " + " | ".join(_cell(column.heading) for column in shown) + " |",
         "|" + "|".join("---:" if column.numeric else "---" for column in shown) + "|",
     ]
-    for row in table_rows(records, board.standings.ranks):
+    for row in table_rows(records, board.standings.ranks, board.audits):
         lines.append("| " + " | ".join(_cell(column.text(row)) for column in shown) + " |")
     return "\n".join(lines) + "\n"
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wslbench.errors import ResultError, TaskError, WslbenchError, ZooError
+from wslbench.evaluation.audit_files import audit_path, read_audit
+from wslbench.evaluation.audit_schema import AuditRecord
 from wslbench.evaluation.bootstrap import Resamples, draw_resamples
 from wslbench.evaluation.floors import stale_hashes
 from wslbench.evaluation.predictions import hash_predictions, read_predictions
@@ -26,10 +28,11 @@ from wslbench.zoo import Zoo
 
 @dataclass(frozen=True)
 class Entry:
-    """A result that stands: its record, and its scores on the task's resamples."""
+    """A result that stands: its record, its scores on the task's resamples, and its audit if there is a current one."""
 
     record: ResultRecord
     scores: Scores
+    audit: AuditRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,12 @@ def read_results(
                 entries[path.parent.name] = checked.entry(task, path)
             except WslbenchError as error:
                 problems.append(f"{path}: {error}")
+                continue
+            entry = entries[path.parent.name]
+            try:
+                entries[path.parent.name] = replace(entry, audit=_audit(entry.record, audit_path(path)))
+            except WslbenchError as error:
+                problems.append(f"{audit_path(path)}: {error}")
         found.append(TaskEntries(task, list(entries.values())))
     return Results(found, problems)
 
@@ -87,6 +96,21 @@ def _records_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ResultError(f"There is no results folder {folder}; `wslbench evaluate METHOD.py --out DIR` writes one.")
     return sorted(path for path in folder.glob("*/*.json") if not path.name.startswith("."))
+
+
+def _audit(record: ResultRecord, path: Path) -> AuditRecord | None:
+    """The audit that belongs to a result, which stands already; None where there is none."""
+    if not path.is_file():
+        return None
+    audit = read_audit(path)
+    if audit.method.name != record.method.name or audit.task != record.task.id:
+        raise ResultError(f"the audit is of {audit.method.name} on {audit.task}, not of its file's name.")
+    wanted = record.provenance
+    stale = [name for name in ("task", "weights", "annotations", "split", "method")
+             if getattr(audit.provenance, name) != getattr(wanted, name)]  # fmt: skip
+    if stale:
+        raise ResultError(f"stale: it was made with another {' and '.join(stale)}; audit the method again.")
+    return audit
 
 
 class _Checker:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from wslbench.evaluation.audit_schema import AuditRecord
 from wslbench.evaluation.floors import LEGAL_FLOORS, ORACLE
 from wslbench.evaluation.result_schema import Estimate, ResultRecord
 from wslbench.tasks.metrics.registry import METRICS
@@ -23,21 +24,27 @@ class Row:
     metrics: Mapping[str, Estimate]
     record: ResultRecord | None = None
     rank: int | None = None
+    audit: AuditRecord | None = None
 
     @property
     def failed(self) -> bool:
         return self.record is not None and self.record.status != "ok"
 
 
-def table_rows(records: Sequence[ResultRecord], ranks: Mapping[str, int] | None = None) -> list[Row]:
+def table_rows(
+    records: Sequence[ResultRecord],
+    ranks: Mapping[str, int] | None = None,
+    audits: Mapping[str, AuditRecord] | None = None,
+) -> list[Row]:
     """The rows of one task: best headline first, failed results last, ceilings above everything.
 
     Floors come from results of their own where there are some, else from what the records carry of them.
     """
-    ranks = ranks or {}
+    ranks, audits = ranks or {}, audits or {}
     rows = [
-        Row(record.method.name, _role(record), record.metrics, record, ranks.get(record.method.name))
+        Row(name, _role(record), record.metrics, record, ranks.get(name), audits.get(name))
         for record in records
+        for name in [record.method.name]
     ]
     names = {row.name for row in rows}
     carried = {name: metrics for record in records for name, metrics in record.floors.items() if name not in names}

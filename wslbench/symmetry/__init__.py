@@ -3,6 +3,7 @@
 from wslbench.symmetry.alignment import align
 from wslbench.symmetry.canonical import canonicalise
 from wslbench.symmetry.derivation import derive, symmetries
+from wslbench.symmetry.disguise import disguise
 from wslbench.symmetry.elements import Elements, apply, compose, identity, inverse, random
 from wslbench.symmetry.group import Orbit, SymmetryGroup
 
@@ -15,6 +16,7 @@ __all__ = [
     "canonicalise",
     "compose",
     "derive",
+    "disguise",
     "identity",
     "inverse",
     "random",

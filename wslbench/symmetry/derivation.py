@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections import defaultdict
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ from wslbench.symmetry.rules import follow
 from wslbench.symmetry.ties import MAGNITUDE, SIGN, Ids
 from wslbench.zoo.template import build
 
+_TRACING = threading.Lock()  # torch traces in one thread at a time
 _TOLERANCE = 1e-8  # in float64, relative to the largest output
 
 
@@ -37,7 +39,8 @@ def symmetries(architecture: Architecture) -> SymmetryGroup:
     ArchitectureError
         If the network cannot be built or traced, or has an operation that has no rule.
     """
-    return _of(architecture.model_dump_json())
+    with _TRACING:
+        return _of(architecture.model_dump_json())
 
 
 def derive(module: nn.Module, example: Tensor, *, verify: bool = True) -> SymmetryGroup:
