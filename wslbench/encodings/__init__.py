@@ -1,5 +1,19 @@
-"""Encodings: what methods are fed instead of raw weights."""
+"""Encodings: what methods are fed instead of raw weights. Graphs load torch, and only when they are asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from wslbench.encodings.statistics import statistics
 
-__all__ = ["statistics"]
+if TYPE_CHECKING:
+    from wslbench.encodings.neural_graphs import graphs
+
+__all__ = ["graphs", "statistics"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "graphs":
+        raise AttributeError(f"module 'wslbench.encodings' has no attribute {name!r}")
+    return importlib.import_module("wslbench.encodings.neural_graphs").graphs

@@ -69,15 +69,26 @@ def derive(module: nn.Module, example: Tensor, *, verify: bool = True) -> Symmet
     ArchitectureError
         If the network cannot be traced, has an operation without a rule, or fails the check.
     """
-    program = traced(module, example)
-    flow = Flow(program)
-    follow(flow, program.graph)
-    _settle(flow)
-    shapes = {name: tuple(tensor.shape) for name, tensor in program.state_dict.items()}
+    flow, shapes = followed(module, example)
     group = _group(flow, {name: shapes[name] for name, _ in flow.axes})
     if verify:
         _verify(group, module, example)
     return group
+
+
+def followed(module: nn.Module, example: Tensor) -> tuple[Flow, dict[str, tuple[int, ...]]]:
+    """A network's flow, to its end, and the shapes of its stored tensors. Raises as :func:`derive` does."""
+    program = traced(module, example)
+    flow = Flow(program)
+    follow(flow, program.graph)
+    _settle(flow)
+    return flow, {name: tuple(tensor.shape) for name, tensor in program.state_dict.items()}
+
+
+def flow_of(architecture: Architecture) -> Flow:
+    """The flow of an architecture's network. Raises as :func:`symmetries` does."""
+    with _TRACING:
+        return followed(build(architecture), architecture.example_input())[0]
 
 
 def _settle(flow: Flow) -> None:

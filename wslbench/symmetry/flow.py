@@ -6,7 +6,8 @@ is carried out on the integers themselves; whatever combines numbers (a sum, a b
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from bisect import bisect_right
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +17,10 @@ from torch.fx import Node
 
 from wslbench.errors import ArchitectureError
 from wslbench.symmetry.ties import Ids, ScaleTies, Ties
+
+# What a tensor of one number a unit does to it: is added, or multiplied, or is a batch norm's statistic.
+Role = Literal["bias", "gain", "shift", "mean", "variance"]
+ConnectionKind = Literal["residual", "gate", "attention"]
 
 
 class Value(NamedTuple):
@@ -63,9 +68,9 @@ class Layer(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """Units that hand their values to others without a weight: a shortcut, or attention inside a head."""
+    """Units that hand their values to others without a weight: by a shortcut, a gate, or attention inside a head."""
 
-    kind: str
+    kind: ConnectionKind
     sources: Ids
     targets: Ids
 
@@ -93,12 +98,25 @@ class Flow:
         self.connections: list[Connection] = []
         self.values: dict[Node, Any] = {}
         self.live: set[Node] = set()
+        self.nodes = Ties()  # ids of one unit at one point of the network: unlike `units`, not tied across shortcuts
+        self.roles: dict[str, Role] = {}
         self.count = 1
+        self._starts: list[int] = []
 
     def fresh(self, size: int) -> Ids:
         """``[size]`` ids that nothing else has, for units and scales alike."""
         self.count += size
+        self._starts.append(self.count - size)
         return np.arange(self.count - size, self.count, dtype=np.int64)
+
+    def step_of(self, number: int) -> int:
+        """At which step an id was made: ids that were made together have the same."""
+        return bisect_right(self._starts, number)
+
+    def part(self, name: str, role: Role) -> str:
+        """Note what a tensor does to the units along its one axis; its name."""
+        self.roles.setdefault(name, role)
+        return name
 
     def stored(self, node: Any) -> str | None:
         """Name of the stored tensor that a node stands for, None for anything that was computed."""
@@ -134,6 +152,7 @@ class Flow:
         """Tie what stands along all other axes: a layer treats it alike. ``[sizes of axes]`` units and scales."""
         units, scales = (_front(ids, axes) for ids in value)
         self.units.join(units[..., :1], units)
+        self.nodes.join(units[..., :1], units)
         self.scales.join(scales[..., :1], scales)
         return Value(torch.from_numpy(units[..., 0]), torch.from_numpy(scales[..., 0]))
 

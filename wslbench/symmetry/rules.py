@@ -108,7 +108,7 @@ def _layer(
     if given.units is not fresh:  # a weight that is used twice, such as a read-out that is the embedding
         flow.units.join(given.units, fresh)
     if bias is not None:
-        flow.along(_stored(flow, bias, node), 0, fresh, fresh)
+        flow.along(flow.part(_stored(flow, bias, node), "bias"), 0, fresh, fresh)
     return Value(torch.from_numpy(fresh), torch.from_numpy(fresh))
 
 
@@ -166,15 +166,15 @@ def _batch_norm(flow: Flow, node: Node) -> Value:
         )
     entry = flow.level(flow.value(inputs), 1)
     units, scales = entry.units.numpy(), entry.scales.numpy()
-    flow.along(_stored(flow, mean, node), 0, units, scales)
-    flow.along(_stored(flow, variance, node), 0, units, scales, 2)
+    flow.along(flow.part(_stored(flow, mean, node), "mean"), 0, units, scales)
+    flow.along(flow.part(_stored(flow, variance, node), "variance"), 0, units, scales, 2)
     if gain is None:
         flow.scales.freeze(scales)
         return along_axis(units, np.zeros_like(scales), shape_of(node), 1)
     fresh = flow.fresh(len(units))
-    name = _stored(flow, gain, node)
+    name = flow.part(_stored(flow, gain, node), "gain")
     flow.along(name, 0, units, fresh)
-    flow.along(_stored(flow, bias, node), 0, units, fresh)
+    flow.along(flow.part(_stored(flow, bias, node), "shift"), 0, units, fresh)
     norm = BatchNorm(name, _stored(flow, variance, node), scales, float(_args(node)[7]))
     flow.scales.join(flow.norms.setdefault(name, norm).scales, scales)
     return along_axis(units, fresh, shape_of(node), 1)
@@ -191,9 +191,9 @@ def _layer_norm(flow: Flow, node: Node) -> Value:
     if gain is None:
         return along_axis(units, np.zeros_like(units), shape_of(node), -1)
     fresh = flow.fresh(len(units))
-    flow.along(_stored(flow, gain, node), 0, units, fresh)
+    flow.along(flow.part(_stored(flow, gain, node), "gain"), 0, units, fresh)
     if bias is not None:
-        flow.along(_stored(flow, bias, node), 0, units, fresh)
+        flow.along(flow.part(_stored(flow, bias, node), "shift"), 0, units, fresh)
     return along_axis(units, fresh, shape_of(node), -1)
 
 
@@ -285,16 +285,21 @@ def _together(flow: Flow, node: Node, first: Node, second: Node) -> Value:
         if any(_varies(other.units, axis) for axis in _missing(value.units.shape, other.units.shape)):
             flow.units.freeze(stored_once(value.units))
             apart = True
+    multiplied = _operation(node) in ("mul", "div")
+    plain = [_is_stored_or_fixed(flow, operand, value) for operand, value in zip((first, second), values, strict=True)]
     if not apart:
         flow.units.join(*_shared(wide[0].units, wide[1].units))
-    elif _is_stored_or_fixed(flow, first, values[0]):
-        return wide[1]
-    if _is_stored_or_fixed(flow, second, values[1]):
-        return wide[0]
-    if _is_stored_or_fixed(flow, first, values[0]):
-        return wide[1]
+    if any(plain):
+        kept = wide[0] if plain[1] else wide[1]
+        for operand, value in zip((first, second), wide, strict=True):
+            name = flow.stored(operand)
+            if name is not None and not apart:
+                flow.nodes.join(*_shared(kept.units, value.units))
+                flow.part(name, "gain" if multiplied else "bias")
+        return kept
     older, newer = sorted(wide, key=lambda value: int(value.units.max()))
-    flow.connections.append(Connection("residual", *(_distinct_pairs(*_shared(older.units, newer.units)))))
+    pairs = _distinct_pairs(*_shared(older.units, newer.units))
+    flow.connections.append(Connection("gate" if multiplied else "residual", *pairs))
     return newer
 
 
