@@ -133,7 +133,8 @@ class _Builder:
             kind = connection.kind
             targets = self._known(connection.targets, "head" if kind == "attention" else "hidden")
             sources = self._known(connection.sources, "head" if kind == "attention" else "hidden")
-            self._connect(*np.unique(np.stack([sources, targets]), axis=1), kind)
+            sources, targets = np.unique(np.stack([sources, targets]), axis=1)
+            self._connect(sources, targets, kind)
         nodes = np.array(sorted(self._orders, key=lambda node: (self._orders[node], -node if node < 0 else node)))
         number = {node: place for place, node in enumerate(nodes.tolist())}
         vectors = self._vectors(number)
