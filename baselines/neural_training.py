@@ -40,6 +40,9 @@ class Schedule(NamedTuple):
         Highest learning rate of AdamW: reached after a linear warm-up, then annealed along a half cosine.
     decay
         Weight decay.
+    averaging
+        Share of the running average of weights, over steps, that a step leaves alone; the average is what is validated
+        and kept. 0: the weights themselves.
     """
 
     epochs: int
@@ -47,6 +50,7 @@ class Schedule(NamedTuple):
     batch: int
     rate: float
     decay: float
+    averaging: float = 0.0
 
 
 class Objective:
@@ -127,6 +131,8 @@ def train(
     optimiser = torch.optim.AdamW(network.parameters(), schedule.rate, weight_decay=schedule.decay)
     annealing = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _share_of_rate(step / steps))
     losses: list[float] = []
+    averaged = torch.optim.swa_utils.get_ema_multi_avg_fn(schedule.averaging)  # type: ignore[no-untyped-call]
+    mean = copy.deepcopy(list(network.parameters()))
     best, kept = math.inf, copy.deepcopy(network.state_dict())
     for epoch in range(schedule.epochs):
         network.train()
@@ -138,9 +144,12 @@ def train(
             nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
             optimiser.step()
             annealing.step()
+            averaged(mean, list(network.parameters()), None)
+        _swap(network, mean)
         losses.append(_validation_loss(network, forward, objective, held_out, schedule.batch, context.device))
         if not losses[-1] >= best:  # without validation cells the last epoch is kept
             best, kept = losses[-1], copy.deepcopy(network.state_dict())
+        _swap(network, mean)
         if epoch - int(np.nanargmin([*losses, math.inf])) >= schedule.patience:
             break
         if time.monotonic() - started > TIME_SHARE * (context.deadline - started):
@@ -156,6 +165,15 @@ def split_cells(groups: npt.NDArray[np.int64], random: np.random.Generator) -> t
     count = 0 if len(cells) < 2 else max(1, round(VALIDATION_SHARE * len(cells)))
     held_out = np.isin(groups, cells[:count])
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _swap(network: nn.Module, parameters: list[nn.Parameter]) -> None:
+    """Exchange a network's parameters for others, in place."""
+    with torch.no_grad():
+        for own, other in zip(network.parameters(), parameters, strict=True):
+            held = own.clone()
+            own.copy_(other)
+            other.copy_(held)
 
 
 def _validation_loss(

@@ -16,12 +16,16 @@ from wslbench.architectures import Architecture
 from wslbench.bundled import bundled_path
 from wslbench.typing import Context, TaskInfo
 from wslbench.zoo import Models, Source
+from wslbench.zoo.template import template
 
 METHODS = {
     "chance": "Chance",
     "architecture_only": "ArchitectureOnly",
     "decoded_hyperparameters": "DecodedHyperparameters",
+    "flat": "Flat",
+    "graph_encoder": "GraphEncoder",
     "hyperparameters": "Hyperparameters",
+    "spectral": "Spectral",
     "weight_statistics": "WeightStatistics",
 }
 SHARED = {"neural_training"}  # files that hold no method
@@ -42,15 +46,27 @@ def load_baseline(name: str) -> ModuleType:
     return module
 
 
-def make_method(name: str) -> Any:
-    """A fresh instance of a baseline."""
-    return getattr(load_baseline(name), METHODS[name])()
+def make_method(name: str, *, epochs: int | None = 2) -> Any:
+    """A fresh instance of a baseline; one that is trained in epochs gets a few of them, or all for None."""
+    method = getattr(load_baseline(name), METHODS[name])()
+    schedule = getattr(getattr(method, "settings", None), "schedule", None)
+    if epochs is not None and schedule is not None:
+        method.settings = method.settings._replace(schedule=schedule._replace(epochs=epochs))
+    return method
 
 
-def make_models(stacks: Mapping[str, Mapping[str, np.ndarray]]) -> Models:
-    """Models out of stacked arrays, one architecture after the other."""
+def cnn(width: int) -> Architecture:
+    """The digits zoos' network of a width."""
+    return Architecture(builder="cnn", arguments={"width": width})
+
+
+def make_models(
+    stacks: Mapping[str, Mapping[str, np.ndarray]], architectures: Mapping[str, Architecture] | None = None
+) -> Models:
+    """Models out of stacked arrays, one architecture after the other; where none is named, they are of none that is."""
+    unnamed = cnn(1)
     sources = [
-        Source(name, Architecture(builder="cnn", arguments={"width": 1}), lambda tensors=tensors: tensors)
+        Source(name, (architectures or {}).get(name, unnamed), lambda tensors=tensors: tensors)
         for name, tensors in stacks.items()
     ]
     sizes = [len(next(iter(tensors.values()))) for tensors in stacks.values()]
@@ -93,10 +109,11 @@ def make_population(widths: tuple[int, ...] = (2, 3, 4, 6), rates: int = 6, seed
     """
     temperatures = np.geomspace(0.01, 0.3, rates)
     random = np.random.default_rng(3)
-    stacks, load, temperature, groups = {}, [], [], []
+    stacks, architectures, load, temperature, groups = {}, {}, [], [], []
     for number, width in enumerate(widths):
         rate = np.repeat(temperatures, seeds)
-        stacks[f"w{width}"] = network(random, width, (0.5 + np.log10(rate / 0.001))[:, None])
+        architectures[f"w{width}"] = cnn(width)
+        stacks[f"w{width}"] = real_network(random, architectures[f"w{width}"], 0.5 + np.log10(rate / 0.001))
         load += [float(width)] * len(rate)
         temperature += list(rate)
         groups += list(number * rates + np.arange(rates).repeat(seeds))
@@ -106,7 +123,7 @@ def make_population(widths: tuple[int, ...] = (2, 3, 4, 6), rates: int = 6, seed
     band = np.digitize(level, np.quantile(level, [0.2, 0.4, 0.6, 0.8]))
     shuffled = random.permutation(len(load))
     return Population(
-        make_models(stacks)[shuffled],
+        make_models(stacks, architectures)[shuffled],
         np.array([PHASES[number] for number in band], dtype=object)[shuffled],
         values[shuffled],
         np.array(groups, dtype=np.int64)[shuffled],
@@ -129,6 +146,21 @@ def network(random: np.random.Generator, width: int, scale: np.ndarray) -> dict[
     for name in ("conv.weight", "fc.weight"):
         tensors[name] *= scale.reshape(-1, *[1] * (tensors[name].ndim - 1))
     return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+
+
+def real_network(random: np.random.Generator, architecture: Architecture, scale: np.ndarray) -> dict[str, np.ndarray]:
+    """A stack of networks that can be built, with normal weights of standard deviation ``scale[n] / √fan-in``."""
+    tensors = {}
+    for name, shape in template(architecture).stored.items():
+        values = random.normal(size=(len(scale), *shape))
+        if len(shape) > 1:
+            values *= (scale / np.sqrt(np.prod(shape[1:]))).reshape(-1, *[1] * len(shape))
+        else:
+            values = 0.1 * values + (
+                1.0 if name.endswith(("running_var", "bn1.weight", "bn2.weight", "bn3.weight")) else 0.0
+            )
+        tensors[name] = (np.abs(values) if name.endswith("running_var") else values).astype(np.float32)
+    return tensors
 
 
 def predict(name: str, method: Any, population: Population, rows: Any = slice(None)) -> np.ndarray:

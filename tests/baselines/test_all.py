@@ -14,8 +14,8 @@ EVERY = pytest.mark.parametrize("name", METHODS)
 BOTH = pytest.mark.parametrize("classify", [True, False], ids=["phase", "value"])
 
 
-def fitted(name: str, population: Population, *, classify: bool, seed: int = 0, rows=slice(None)):
-    method = make_method(name)
+def fitted(name: str, population: Population, *, classify: bool, seed: int = 0, rows=slice(None), epochs=2):
+    method = make_method(name, epochs=epochs)
     context = population.context(name, classify=classify, seed=seed, rows=rows)
     method.fit(population.models[rows], population.target(classify=classify)[rows], context)
     return method
@@ -52,7 +52,7 @@ def test_a_prediction_depends_on_its_own_model_alone(name: str, classify: bool, 
     np.testing.assert_allclose(predict(name, method, population, [11])[0], together[11], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["hyperparameters", "decoded_hyperparameters", "weight_statistics"])
+@pytest.mark.parametrize("name", ["hyperparameters", "decoded_hyperparameters", "spectral", "weight_statistics"])
 def test_what_a_population_shows_is_learned(name: str) -> None:
     """On cells that the fit never saw, clearly above chance (τ 0, one phase in five)."""
     population = make_population((2, 3, 4, 6, 8), rates=8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.baselines.made import Population, make_method, make_models, network
+from tests.baselines.made import Population, cnn, make_method, make_models, real_network
 
 
 def forbidden(*arguments: object) -> None:
@@ -27,7 +27,7 @@ def test_other_weights_in_the_same_shapes_get_the_same_predictions(population: P
     method = make_method("architecture_only")
     method.fit(population.models, population.values, population.context("architecture_only", classify=False))
     here, there = (
-        make_models({"w3": network(np.random.default_rng(seed), 3, np.full((4, 1), scale))})
+        make_models({"w3": real_network(np.random.default_rng(seed), cnn(3), np.full(4, scale))})
         for seed, scale in ((0, 1.0), (1, 50.0))
     )
     np.testing.assert_array_equal(method.predict(here), method.predict(there))
@@ -41,7 +41,7 @@ def test_a_target_that_only_width_decides_is_read_off_the_shapes(population: Pop
 
 
 def test_an_unseen_width_is_answered_by_its_neighbours(population: Population) -> None:
-    module_stack = {"w5": network(np.random.default_rng(0), 5, np.ones((2, 1)))}
+    module_stack = {"w5": real_network(np.random.default_rng(0), cnn(5), np.ones(2))}
     method = make_method("architecture_only")
     load = population.hyperparameters["load"].to_numpy()
     method.fit(population.models, load, population.context("architecture_only", classify=False))

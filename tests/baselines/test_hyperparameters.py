@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.baselines.made import Population, load_baseline, make_method, make_models, network
+from tests.baselines.made import Population, cnn, load_baseline, make_method, make_models, real_network
 from wslbench.architectures import Architecture
 from wslbench.typing import Context
 from wslbench.zoo import Models, Source
@@ -86,7 +86,7 @@ def test_decoding_recovers_the_position(population: Population) -> None:
     method = make_method("decoded_hyperparameters")
     method.fit(population.models, population.values, population.context("decoded_hyperparameters", classify=False))
     random = np.random.default_rng(9)
-    models = make_models({"w3": network(random, 3, np.full((4, 1), 0.5 + np.log10(0.05 / 0.001)))})
+    models = make_models({"w3": real_network(random, cnn(3), np.full(4, 0.5 + np.log10(0.05 / 0.001)))})
     features = method._align(load_baseline("decoded_hyperparameters").describe(models))
     load, temperature = (np.exp(np.mean(decode(features))) for decode in method._decoders)
     np.testing.assert_allclose(load, 3, rtol=0.2)

@@ -61,7 +61,10 @@ def test_only_the_two_that_decode_or_know_the_grid_are_privileged() -> None:
         "chance": "none",
         "architecture_only": "none",
         "decoded_hyperparameters": "train_hyperparameters",
+        "flat": "none",
+        "graph_encoder": "none",
         "hyperparameters": "hyperparameters",
+        "spectral": "none",
         "weight_statistics": "none",
     }
 
