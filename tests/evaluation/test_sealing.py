@@ -163,7 +163,7 @@ def test_the_zoo_under_evaluation_cannot_be_loaded(
     zoo = load_zoo(tiny_zoo)
     source = method(fit="self.classes = context.classes", predict=f"wslbench.load_zoo({str(tiny_zoo)!r}).table")
     run = TaskRun(
-        prepare(tiny_tasks(tmp_path)[f"{NAME}.phase"], zoo), zoo, (0,), read_method_file(write_method(source)),
+        prepare(tiny_tasks(tmp_path)[f"{NAME}.phase"], zoo), (zoo,), (0,), read_method_file(write_method(source)),
         Limits(60.0), "cpu",
     )  # fmt: skip
     result = run_unit(run.unit(run.units()[0]), run.method, launcher, Limits(60.0), threading.Event())

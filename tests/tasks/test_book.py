@@ -43,9 +43,11 @@ def test_the_shipped_tasks_are_the_targets_of_both_zoos_under_every_protocol() -
         for target in asked
         for suffix in protocols
         if (target, suffix) != ("phase", "@new-phase")
-    }
+    } | {f"{zoo}.{target}@new-zoo" for zoo in targets for target in ("phase", *parameters)}
     for task_id, task in book.tasks.items():
-        assert task.protocol == protocols["@" + task_id.split("@")[1] if "@" in task_id else ""]
+        assert task.protocol == (task_id.partition("@")[2] or "phase-stratified")
+        other = {*targets} - {task.zoo}
+        assert task.zoos == (task.zoo, *(other if task.protocol == "new-zoo" else ()))
         assert task.headline == ("balanced_accuracy" if task.target == "phase" else "kendall_tau")
     assert book.suites["quick"] == ("digits-cnn.phase", "digits-cnn.test-accuracy")
     assert set(book.suites["full"]) == set(book.tasks)
@@ -116,12 +118,19 @@ def test_phases_have_no_scale(tmp_path: Path) -> None:
 
 
 def test_a_phase_cannot_be_asked_for_where_it_is_never_shown(tmp_path: Path) -> None:
-    declared = "    protocols: [phase-stratified, new-load, new-temperature]\n"
-    message = broken(tmp_path, declared, declared.replace("]", ", new-phase]"))
+    declared = "    protocols: [phase-stratified, new-load, new-temperature, new-zoo]\n"
+    message = broken(tmp_path, declared, declared.replace("new-zoo]", "new-phase, new-zoo]"))
     assert message == (
         f"tasks.yaml, line {line_of(declared.strip())}, tasks[0].protocols[3]: the task 'digits-cnn.phase@new-phase' "
         "asks for phases that no fold of new-phase trains on; only targets that are numbers can be asked for there."
     )
+
+
+def test_a_zoo_to_test_on_comes_with_its_protocol(tmp_path: Path) -> None:
+    assert "come together" in broken(tmp_path, "    tested_on: convection-pinn\n", "")
+    assert "come together" in broken(tmp_path, ", new-zoo]", "]")
+    same = broken(tmp_path, "    tested_on: convection-pinn\n", "    tested_on: digits-cnn\n")
+    assert "`tested_on` has to be another zoo" in same
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,10 @@ def facts(task: Task, suites: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "label", task.label
     yield "description", task.description
     yield "kind", task.kind
-    yield "zoo", task.zoo
-    yield "target", target if task.transform == "identity" else f"{target}, on the {task.transform} scale"
+    yield "zoo", task.zoo if task.tested_on is None else f"{task.zoo}, all of it; tested on all of {task.tested_on}"
+    scale = "" if task.transform == "identity" else f", on the {task.transform} scale"
+    standardised = task.tested_on is not None and task.kind != "phase_classification"
+    yield "target", f"{target}{scale}{', standardised within each zoo' if standardised else ''}"
     yield "split", task.protocol
     yield "headline", f"{headline.label} ({'higher' if headline.higher_is_better else 'lower'} is better)"
     yield "suites", ", ".join(suites) or "none"

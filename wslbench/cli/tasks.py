@@ -53,7 +53,7 @@ def show(
         table.add_row(heading, Text(value))
     console.print(table)
     try:
-        problem = prepare(task, load_zoo(task.zoo))
+        problem = prepare(task, *map(load_zoo, task.zoos))
     except ZooNotFoundError as error:
         console.print(f"\nIts folds cannot be shown: {error}", markup=False, highlight=False)
         return

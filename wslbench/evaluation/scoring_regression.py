@@ -49,7 +49,7 @@ def score_regression(problem: Problem, predictions: FloatArray, resamples: Resam
 
 
 def _score_seed(problem: Problem, prediction: FloatArray, resamples: Resamples) -> Scores:
-    scale = _scale(problem, problem.table["target"].to_numpy(dtype=np.float64), prediction)
+    scale = _scale(problem, "target", prediction)
     everything = np.arange(len(prediction))
     fold_metrics = _fold_metrics(scale, resamples)
     by_fold = {name: _by_fold(problem, metric, everything) for name, metric in fold_metrics.items()}
@@ -59,7 +59,7 @@ def _score_seed(problem: Problem, prediction: FloatArray, resamples: Resamples) 
     metrics["kendall_tau_within_cell"] = rank.kendall_tau_within(
         scale.truth, prediction, resamples.cell, resamples.unit, resamples.weights
     )
-    if problem.task.transform != "identity":
+    if problem.transform.name != "identity":
         metrics |= _natural_metrics(problem, prediction, resamples)
     per_fold: dict[int, Mapping[str, FloatArray]] = {}
     for position, number in enumerate(problem.folds):
@@ -73,9 +73,10 @@ def _score_seed(problem: Problem, prediction: FloatArray, resamples: Resamples) 
     )
 
 
-def _scale(problem: Problem, truth: FloatArray, prediction: FloatArray) -> _Scale:
-    fold = problem.table["fold"].to_numpy()
-    return _Scale(truth, prediction, {number: float(truth[fold != number].mean()) for number in problem.folds})
+def _scale(problem: Problem, column: str, prediction: FloatArray) -> _Scale:
+    truth = problem.table[column].to_numpy(dtype=np.float64)
+    shown = {number: problem.train(number)[column].to_numpy(dtype=np.float64) for number in problem.folds}
+    return _Scale(truth, prediction, {number: float(values.mean()) for number, values in shown.items()})
 
 
 def _fold_metrics(scale: _Scale, resamples: Resamples) -> dict[str, FoldMetric]:
@@ -103,7 +104,7 @@ def _cells_by_fold(problem: Problem, resamples: Resamples, rows: IntArray) -> Fl
 
 def _natural_metrics(problem: Problem, prediction: FloatArray, resamples: Resamples) -> dict[str, FloatArray]:
     truth = problem.table["natural_target"].to_numpy(dtype=np.float64)
-    scale = _scale(problem, truth, problem.transform.inverse(prediction))
+    scale = _scale(problem, "natural_target", problem.transform.inverse(prediction))
     everything = np.arange(len(truth))
     by_fold = _by_fold(problem, _fold_metrics(scale, resamples)["r2"], everything)
     cells = _cells_by_fold(problem, resamples, everything)

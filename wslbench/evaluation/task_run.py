@@ -35,7 +35,7 @@ class UnitName(NamedTuple):
 
 @dataclass
 class TaskRun:
-    """A task on its zoo, under way.
+    """A task on its zoos, under way.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class TaskRun:
     """
 
     problem: Problem
-    zoo: Zoo
+    zoos: tuple[Zoo, ...]
     seeds: tuple[int, ...]
     method: MethodFile
     limits: Limits
@@ -95,10 +95,10 @@ class TaskRun:
             key=self._name_of_draws(name),
             task=TaskInfo(id=self.id, kind=problem.task.kind, target=problem.task.target),
             classes=problem.classes,
-            train=self._side(train),
+            train=self._side(train, self.zoos[0]),
             target=target if problem.classes else target.astype(np.float64),
-            test=self._side(test),
-            hidden=(problem.hashes.weights,),
+            test=self._side(test, self.zoos[-1]),
+            hidden=tuple(zoo.versions["weights"] for zoo in self.zoos),
             device=self.device,
             disguises=self.disguises,
         )
@@ -184,9 +184,9 @@ class TaskRun:
         hashes = self.problem.hashes
         return f"{self.id} {hashes.weights} {hashes.split} fold {name.fold} seed {name.seed}"
 
-    def _side(self, rows: pd.DataFrame) -> Side:
+    def _side(self, rows: pd.DataFrame, zoo: Zoo) -> Side:
         return Side(
-            models=self.zoo.models(rows["model_id"]),
+            models=zoo.models(rows["model_id"]),
             cells=rows["cell_id"].to_numpy(dtype=str),
             hyperparameters=rows[["load", "temperature"]].to_numpy(dtype=np.float64),
         )

@@ -61,11 +61,13 @@ def work_on(
     _check_writable(folder)
     launcher = Launcher(source.preload) if settings.fork is None else Launcher(source.preload, settings.fork)
     with launcher:  # it preloads while the zoo is being read
-        opened = {name: _open_zoo(name, zoos or {}) for name in dict.fromkeys(task.zoo for task in tasks)}
+        opened = {
+            name: _open_zoo(name, zoos or {}) for name in dict.fromkeys(name for task in tasks for name in task.zoos)
+        }
         runs = [
             TaskRun(
-                prepare(task, opened[task.zoo]),
-                opened[task.zoo],
+                prepare(task, *needed),
+                needed,
                 tuple(range(seeds)),
                 source,
                 settings.limits,
@@ -73,6 +75,7 @@ def work_on(
                 disguises,
             )
             for task in tasks
+            for needed in [tuple(opened[name] for name in task.zoos)]
         ]
         stop = threading.Event()
         declared = inspect_method(source, launcher, settings.limits, stop)

@@ -142,9 +142,10 @@ class _Checker:
     def _prepared(self, task: Task) -> tuple[Problem, Resamples]:
         if self._problem is None or self._problem[0].task != task:
             try:
-                if task.zoo not in self._zoos:
-                    self._zoos[task.zoo] = self._open_zoo(task.zoo)
-                problem = prepare(task, self._zoos[task.zoo])
+                for name in task.zoos:
+                    if name not in self._zoos:
+                        self._zoos[name] = self._open_zoo(name)
+                problem = prepare(task, *(self._zoos[name] for name in task.zoos))
             except (ZooError, TaskError) as error:
                 raise ResultError(f"it cannot be checked: {error}") from error
             self._problem = problem, draw_resamples(problem)

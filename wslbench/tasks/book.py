@@ -14,6 +14,7 @@ from wslbench.bundled import bundled_path
 from wslbench.errors import UnknownTaskError
 from wslbench.tasks.schema import TaskKind, read_tasks_file
 from wslbench.tasks.transforms import TransformName
+from wslbench.zoo.protocols import NEW_ZOO
 
 HEADLINES: Mapping[TaskKind, str] = MappingProxyType(
     {"phase_classification": "balanced_accuracy", "accuracy_prediction": "kendall_tau"}
@@ -32,6 +33,8 @@ class Task:
         The target is ``column`` of the zoo's table, less ``minus`` where one is given.
     transform
         Scale on which methods are fitted and scored.
+    tested_on
+        The zoo whose models are tested, under ``new-zoo``.
     headline
         The metric that ranks methods and that the lift is taken in.
     """
@@ -48,11 +51,19 @@ class Task:
     version: int
     label: str
     description: str
+    tested_on: str | None = None
+
+    @property
+    def zoos(self) -> tuple[str, ...]:
+        """The zoos that it needs: the one that is trained on, then the one that is tested where that is another."""
+        return (self.zoo,) if self.tested_on is None else (self.zoo, self.tested_on)
 
     @property
     def hash(self) -> str:
         """SHA-256 of everything that a result depends on; rewording the label leaves it alone."""
         content = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _WORDING}
+        if self.tested_on is None:
+            del content["tested_on"]  # results from before there was the field stay current
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -115,6 +126,7 @@ def load_tasks(path: Path | str | None = None) -> TaskBook:
                 version=entry.version,
                 label=entry.label,
                 description=entry.description,
+                tested_on=entry.tested_on if protocol == NEW_ZOO else None,
             )
     return TaskBook(tasks=tasks, suites={name: tuple(members) for name, members in file.suites.items()})
 

@@ -12,12 +12,15 @@ import pandas as pd
 
 from wslbench.errors import SplitError, TaskError
 from wslbench.tasks.book import Task
-from wslbench.tasks.transforms import Transform, make_transform
+from wslbench.tasks.transforms import Transform, make_transform, standardised
+from wslbench.zoo.hashing import hash_json
 
 if TYPE_CHECKING:
-    from wslbench.zoo import Split, Zoo
+    from wslbench.zoo import Zoo
 
 PHASES = ("I", "II", "III", "IV-A", "IV-B")
+
+_ELSEWHERE = -1  # the fold of train models that no fold tests
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -47,6 +50,8 @@ class Problem:
         What folds and the bootstrap keep together: ``cell``, or the name of a column.
     absent
         For each fold, the phases that occur in the zoo but in no training model of that fold.
+    elsewhere
+        Train models of another zoo, as ``table``; None where all models are of one.
     """
 
     task: Task
@@ -57,6 +62,7 @@ class Problem:
     absent: Mapping[int, tuple[str, ...]]
     hashes: Hashes
     transform: Transform
+    elsewhere: pd.DataFrame | None = None
 
     @property
     def is_classification(self) -> bool:
@@ -78,33 +84,79 @@ class Problem:
         return counted
 
     def train(self, fold: int) -> pd.DataFrame:
-        """The rows that a method is fitted on in a fold: all other folds' rows."""
-        return self.table[self.table["fold"] != fold]
+        """The rows that a method is fitted on in a fold: all other folds' rows, or those of another zoo."""
+        return self.table[self.table["fold"] != fold] if self.elsewhere is None else self.elsewhere
 
     def test(self, fold: int) -> pd.DataFrame:
         """The rows that a fold tests."""
         return self.table[self.table["fold"] == fold]
 
 
-def prepare(task: Task, zoo: Zoo) -> Problem:
-    """Resolve a task on its zoo.
+def prepare(task: Task, *zoos: Zoo) -> Problem:
+    """Resolve a task on its zoos, in the order of ``task.zoos``.
 
-    The rows are the measured checkpoints of finished runs whose cell has a phase and which stand in the split.
+    The rows are the measured checkpoints of finished runs whose cell has a phase and which stand in the split. Under
+    ``new-zoo``, all of those of the first zoo are train and all of the second are test. Targets that are numbers are
+    then standardised within each zoo, after the task's transform: what can transfer is the order, and the distance in
+    units of a zoo's own spread, not an absolute value. Load and temperature become ranks within their zoo, in (0, 1).
 
     Raises
     ------
     TaskError
-        If the zoo is not the task's, lacks a column that the task reads, or holds a target that is not finite.
+        If the zoos are not the task's, lack a column that it reads, or hold a target that is not finite.
     SplitError
         If the zoo has no split of that protocol, or the split leaves nothing to train on or to test.
     """
-    if zoo.name != task.zoo:
-        raise TaskError(f"The task {task.id} is about the zoo {task.zoo!r}, not about {zoo.name!r}.")
+    for zoo, name in zip(zoos, task.zoos, strict=True):
+        if zoo.name != name:
+            raise TaskError(f"The task {task.id} is about the zoo {name!r}, not about {zoo.name!r}.")
+    if task.tested_on is not None:
+        return _across(task, *zoos)
+    (zoo,) = zoos
     if task.protocol not in zoo.protocols:
         raise SplitError(f"The zoo {zoo.name!r} has no split {task.protocol!r}; it has {', '.join(zoo.protocols)}.")
     split = zoo.split(task.protocol)
-    rows = _task_rows(task, zoo, split)
+    rows = _task_rows(task, zoo)
+    rows = rows.merge(split.table[["run_id", "unit", "fold"]], on="run_id", how="inner", validate="one_to_one")
     transform = make_transform(task.transform, zoo.card.data_set.test_size)
+    hashes = Hashes(task.hash, zoo.versions["weights"], zoo.versions["annotations"], split.hash)
+    return problem_from_table(task, _table(task, zoo, rows, transform), split.unit, hashes, transform)
+
+
+def _across(task: Task, shown: Zoo, tested: Zoo) -> Problem:
+    """All of one zoo is train, all of another is test."""
+    tables, transforms = [], []
+    for zoo, fold in ((shown, _ELSEWHERE), (tested, 0)):
+        rows = _task_rows(task, zoo)
+        rows = rows.assign(unit=rows["cell_id"], fold=fold)
+        transform = make_transform(task.transform, zoo.card.data_set.test_size)
+        natural = _natural_target(task, rows)
+        transforms.append(transform if natural is None else standardised(transform, natural))
+        table = _table(task, zoo, rows, transforms[-1])
+        tables.append(table.assign(**{name: _ranks(table[name]) for name in ("load", "temperature")}))
+    elsewhere, table = tables
+    if task.kind != "phase_classification":
+        # What the train side's targets would be among the tested models.
+        values = elsewhere["target"].to_numpy(dtype=np.float64)
+        elsewhere = elsewhere.assign(natural_target=transforms[1].inverse(values))
+    sides = {"train": sorted(elsewhere["model_id"]), "test": sorted(table["model_id"])}
+    versions = [zoo.versions for zoo in (shown, tested)]
+    hashes = Hashes(
+        task.hash,
+        hash_json([version["weights"] for version in versions]),
+        hash_json([version["annotations"] for version in versions]),
+        hash_json({"protocol": task.protocol, **sides}),
+    )
+    return problem_from_table(task, table, "cell", hashes, transforms[1], elsewhere)
+
+
+def _ranks(values: pd.Series[float]) -> npt.NDArray[np.float64]:
+    """Ranks of an axis' values, in (0, 1): the lowest of n is 1/2n, the highest 1 − 1/2n."""
+    levels, place = np.unique(values.to_numpy(dtype=np.float64), return_inverse=True)
+    return np.asarray((place + 0.5) / len(levels))
+
+
+def _table(task: Task, zoo: Zoo, rows: pd.DataFrame, transform: Transform) -> pd.DataFrame:
     natural = _natural_target(task, rows)
     table = pd.DataFrame(
         {
@@ -123,30 +175,40 @@ def prepare(task: Task, zoo: Zoo) -> Problem:
     )
     if natural is not None:
         _refuse_non_finite(task, table)
-    hashes = Hashes(task.hash, zoo.versions["weights"], zoo.versions["annotations"], split.hash)
-    return problem_from_table(task, table, split.unit, hashes, transform)
+    return table
 
 
-def problem_from_table(task: Task, table: pd.DataFrame, unit: str, hashes: Hashes, transform: Transform) -> Problem:
+def problem_from_table(
+    task: Task,
+    table: pd.DataFrame,
+    unit: str,
+    hashes: Hashes,
+    transform: Transform,
+    elsewhere: pd.DataFrame | None = None,
+) -> Problem:
     """The problem that a table of models poses; see :class:`Problem` for its columns.
 
     Raises
     ------
     SplitError
-        If fewer than two folds are left to train and test on.
+        If nothing is left to train on, or nothing to test.
     """
     table = table.sort_values("model_id", ignore_index=True)
     folds = tuple(sorted(int(fold) for fold in table["fold"].unique()))
-    if len(folds) < 2:
+    if len(folds) < 2 and elsewhere is None:
         raise SplitError(f"The task {task.id} has models in {len(folds)} of its folds; it needs at least 2.")
-    present = set(table["phase"])
-    phases = tuple(phase for phase in PHASES if phase in present)
-    absent = {fold: _absent_phases(table, fold, phases) for fold in folds}
+    if elsewhere is not None:
+        elsewhere = elsewhere.sort_values("model_id", ignore_index=True)
+        if len(table) == 0 or len(elsewhere) == 0:
+            raise SplitError(f"The task {task.id} has no models to train on, or none to test.")
+    everything = table if elsewhere is None else pd.concat([table, elsewhere])
+    phases = tuple(phase for phase in PHASES if phase in set(everything["phase"]))
+    absent = {fold: _absent_phases(everything, fold, phases) for fold in folds}
     classes = phases if task.kind == "phase_classification" else ()
-    return Problem(task, table, classes, folds, unit, absent, hashes, transform)
+    return Problem(task, table, classes, folds, unit, absent, hashes, transform, elsewhere)
 
 
-def _task_rows(task: Task, zoo: Zoo, split: Split) -> pd.DataFrame:
+def _task_rows(task: Task, zoo: Zoo) -> pd.DataFrame:
     table = zoo.table
     needed = {"run_id", "cell_id", "measured", "unfinished", "phase", "phase_probability", task.column}
     needed |= {zoo.card.load.column, zoo.card.temperature.column} | ({task.minus} if task.minus else set())
@@ -161,7 +223,7 @@ def _task_rows(task: Task, zoo: Zoo, split: Split) -> pd.DataFrame:
     unknown = sorted(set(rows["phase"]) - set(PHASES))
     if unknown:
         raise TaskError(f"The zoo {zoo.name!r} holds phases that do not exist: {', '.join(map(repr, unknown))}.")
-    return rows.merge(split.table[["run_id", "unit", "fold"]], on="run_id", how="inner", validate="one_to_one")
+    return rows
 
 
 def _natural_target(task: Task, rows: pd.DataFrame) -> npt.NDArray[np.float64] | None:

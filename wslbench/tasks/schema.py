@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from wslbench.errors import TaskError
 from wslbench.tasks.located_yaml import FieldPath, LocatedYaml, read_located_yaml
 from wslbench.tasks.transforms import TransformName
-from wslbench.zoo.protocols import NEW_PHASE
+from wslbench.zoo.protocols import NEW_PHASE, NEW_ZOO
 
 TaskKind = Literal["phase_classification", "accuracy_prediction"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
@@ -22,7 +22,7 @@ class _Entry(BaseModel):
 
 
 class TaskEntry(_Entry):
-    """One target of one zoo, asked under one or more split protocols."""
+    """One target of one zoo, asked under one or more split protocols; ``tested_on`` is what ``new-zoo`` tests."""
 
     zoo: Name
     target: Name
@@ -32,6 +32,7 @@ class TaskEntry(_Entry):
     minus: Annotated[str, Field(min_length=1)] | None = None
     transform: TransformName = "identity"
     protocols: Annotated[list[Name], Field(min_length=1)]
+    tested_on: Name | None = None
     label: Annotated[str, Field(min_length=1)]
     description: Annotated[str, Field(min_length=1)]
 
@@ -41,6 +42,14 @@ class TaskEntry(_Entry):
             raise ValueError("a phase_classification task takes neither `minus` nor a `transform`")
         if self.kind == "phase_classification" and self.column != "phase":
             raise ValueError("a phase_classification task reads the column `phase`")
+        return self
+
+    @model_validator(mode="after")
+    def _another_zoo_is_named_where_it_is_asked_for(self) -> Self:
+        if (NEW_ZOO in self.protocols) != (self.tested_on is not None):
+            raise ValueError(f"the protocol {NEW_ZOO} and `tested_on`, the zoo that it tests, come together")
+        if self.tested_on == self.zoo:
+            raise ValueError("`tested_on` has to be another zoo")
         return self
 
     def id_under(self, protocol: str, default_protocol: str) -> str:

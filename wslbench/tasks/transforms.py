@@ -23,7 +23,7 @@ _LARGEST = 1e100  # a finite prediction stays finite on the way back, and so doe
 class Transform:
     """A monotone map from the natural scale to the fitted one, and back."""
 
-    name: TransformName
+    name: TransformName | Literal["standardised"]
     forward: Callable[[FloatArray], FloatArray]
     inverse: Callable[[FloatArray], FloatArray]
 
@@ -55,6 +55,25 @@ def make_transform(name: TransformName, test_size: int | None = None) -> Transfo
         bound = float(np.arcsinh(_LARGEST))
         return Transform(name, np.arcsinh, lambda values: np.sinh(np.clip(values, -bound, bound)))
     return Transform(name, np.copy, np.copy)
+
+
+def standardised(transform: Transform, natural: FloatArray) -> Transform:
+    """A transform followed by taking off the mean of a population and dividing by its standard deviation.
+
+    Parameters
+    ----------
+    transform
+        What comes first.
+    natural
+        The population on its natural scale; where all of it is equal, only the mean is taken off.
+    """
+    scaled = transform.forward(natural)
+    mean, spread = float(scaled.mean()), float(scaled.std()) or 1.0
+    return Transform(
+        "standardised",
+        lambda values: (transform.forward(values) - mean) / spread,
+        lambda values: transform.inverse(values * spread + mean),
+    )
 
 
 def _logit(fractions: FloatArray) -> FloatArray:

@@ -9,6 +9,7 @@ from wslbench.errors import SplitError
 from wslbench.zoo.splits import Split, unit_name
 
 NEW_PHASE = "new-phase"
+NEW_ZOO = "new-zoo"  # no split of one zoo: all of one is train, all of another is test
 PROTOCOLS = ("phase-stratified", "new-load", "new-temperature", NEW_PHASE)
 DEFAULT_PROTOCOL = "phase-stratified"
 
