@@ -98,7 +98,9 @@ class GraphEncoder:
 
     def predict(self, models: Models) -> npt.NDArray[np.float64]:
         """Probabilities ``[n, classes]``, or values ``[n]``."""
-        each = graphs(models, kernel=self._kernel).to_data_list()
+        encoded = graphs(models)
+        encoded.edge_attr = resized(encoded.edge_attr, self._kernel)
+        each = encoded.to_data_list()
         batch = self.settings.schedule.batch
         outputs = []
         with torch.no_grad():
@@ -199,6 +201,11 @@ class Standardised(nn.Module):
         scaled = ((torch.asinh(numbers) - self.mean) / self.spread).clamp(-10, 10)
         angles = (scaled[..., None] * self.frequencies).flatten(1)
         return torch.cat([scaled, angles.sin(), angles.cos()], 1)
+
+
+def resized(kernels: Tensor, columns: int) -> Tensor:
+    """``[edges, columns]``: of kernels larger than any that was learned from, only the first entries are read."""
+    return nn.functional.pad(kernels, (0, columns - kernels.shape[1]))
 
 
 def node_numbers(batch: Batch) -> Tensor:

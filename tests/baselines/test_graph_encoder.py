@@ -80,6 +80,16 @@ def test_other_widths_are_read(method: Any) -> None:
     assert np.isfinite(method.predict(wider)).all()
 
 
+def test_networks_of_another_builder_are_read(method: Any) -> None:
+    """On ``new-zoo``; kernels may be smaller or larger than those that were learned from."""
+    for name in ("mlp", "cnn_modelzoo 28"):
+        models = random_models(CASES[name].architecture, count=3)
+        prediction = method.predict(models)
+        assert np.isfinite(prediction).all()
+        permuted = method.predict(symmetry.disguise(models, seed=1, scaling=False))
+        np.testing.assert_allclose(permuted, prediction, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_every_builder_is_taken(case: Any) -> None:
     models: Models = random_models(case.architecture, count=4)
