@@ -50,7 +50,7 @@ def test_a_foreign_zoo_gets_what_it_would_have_been_built_with(built, tmp_path, 
     both = zoo.pairs.merge(built.pairs, on=["cell_id", "seed_a", "seed_b"], suffixes=("", "_built"))
     assert len(both) == len(built.pairs)
     assert np.allclose(both["cka"], both["cka_built"], atol=1e-4)
-    for name in ("longer_mode_connectivity", "linear_connectivity"):
+    for name in ("longer_mode_connectivity", "linear_connectivity", "aligned_linear_connectivity"):
         assert np.allclose(both[name], both[f"{name}_built"], equal_nan=True, atol=0.4)
     assert any("not checked" in note for note in notes)
     assert shares == sorted(shares)

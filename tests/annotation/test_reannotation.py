@@ -67,9 +67,8 @@ def test_pairs_are_within_the_stored_errors(measured):
                 assert mean[name] == pytest.approx(mean[f"{name}_stored"], abs=error), (cell, name)
         for name in ("linear_connectivity", "test_error_0.5", "line_test_error_0.5"):
             assert np.isfinite(both[f"{name}_stored"]).all()
-        assert both["line_train_loss_0.5"].to_numpy() == pytest.approx(
-            both["line_train_loss_0.5_stored"].to_numpy(), rel=1e-3
-        )
+        for name in ("line_train_loss_0.5", "aligned_line_train_loss_0.5"):
+            assert both[name].to_numpy() == pytest.approx(both[f"{name}_stored"].to_numpy(), rel=1e-3)
 
 
 def test_the_hessian_subset_is_stored(measured):
@@ -85,7 +84,7 @@ def test_the_hessian_subset_is_stored(measured):
 def test_the_labels_before_are_on_record(measured):
     zoo, _, _ = measured
     former = zoo.card.phase_rule["former"]
-    assert zoo.card.annotation_version == former["annotation_version"] + 1
+    assert zoo.card.annotation_version > former["annotation_version"]
     changed = sum(n for old, row in former["confusion"].items() for new, n in row.items() if old != new)
     assert changed == len(former["changed"])
     assert sum(sum(row.values()) for row in former["confusion"].values()) == len(zoo.cells)

@@ -92,3 +92,16 @@ def test_references_are_one_or_one_a_model() -> None:
     group = symmetries(described)
     with pytest.raises(ArchitectureError, match="there are 2 reference models: give one, or one for each of 3 models"):
         align(group, weights(described, group, 3), weights(described, group, 2))
+
+
+def test_only_what_is_compared_counts() -> None:
+    """Networks whose biases are swapped and whose weights are not: by weights they are aligned, by biases not."""
+    described = architecture("mlp", in_features=3, hidden=[2], out_features=2, activation="relu")
+    group = symmetries(described)
+    reference = weights(described, group, 1)
+    reference["layers.0.bias"] = np.array([[50.0, -50.0]])
+    others = reference | {"layers.0.bias": np.array([[-50.0, 50.0]])}
+    stay, swap = np.array([[0, 1]]), np.array([[1, 0]])
+    names = ["layers.0.weight", "layers.1.weight"]
+    np.testing.assert_array_equal(align(group, others, reference, compared=names).source, stay)
+    np.testing.assert_array_equal(align(group, others, reference).source, swap)

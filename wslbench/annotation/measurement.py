@@ -15,7 +15,6 @@ from wslbench.annotation.order_parameters import (
     curve_columns,
     hessian_columns,
     line_columns,
-    longer_curve_columns,
 )
 from wslbench.annotation.seed_pairs import Pairs
 from wslbench.training import ModelStack, Objective, PassSize
@@ -99,7 +98,7 @@ def measure_pairs(
         first, second = _ends(longer, row_of)
         report = _share(progress, 2 * len(longer) / total)
         ends = stack.select(first), stack.select(second), objective.select(first)
-        again = longer_curve_columns(*ends, definition, zoo, longer, epoch, report, pass_size)
+        again = curve_columns(*ends, definition, zoo, longer, epoch, report, pass_size, longer=True)
         keys = pd.DataFrame(longer, columns=["cell_id", "seed_a", "seed_b"])
         table = table.merge(keys.assign(**again), on=["cell_id", "seed_a", "seed_b"], how="left", validate="1:1")
     return table

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from wslbench.annotation.definition import Definition, HessianSettings, SimilarityDefinition
 from wslbench.errors import LandscapeError
+from wslbench.landscape.alignment import aligned_ends
 from wslbench.landscape.connectivity import CurveValues, fit_curves, straight_lines
 from wslbench.landscape.hessian import EigenEstimate, hessian_trace, power_iteration, top_eigenvalue
 from wslbench.landscape.similarity import linear_cka
@@ -78,40 +79,34 @@ def curve_columns(
     epoch: int,
     progress: Progress | None = None,
     pass_size: PassSize | None = None,
+    *,
+    longer: bool = False,
 ) -> Columns:
-    """Mode connectivity, and error and loss along the curves, a value a pair."""
-    seeds = [seed_from(zoo, cell_id, a, b, epoch, "curve") for cell_id, a, b in labels]
+    """Mode connectivity, and error and loss along the curves, a value a pair.
+
+    ``longer`` curves are trained twice as long, on a schedule stretched to that and from seeds of their own; of them,
+    the mode connectivity alone.
+    """
+    seeds = [seed_from(zoo, cell_id, a, b, epoch, "longer-curve" if longer else "curve") for cell_id, a, b in labels]
     curve, how = _curve(definition), definition.curve
+    if longer:
+        steps = [2 * step for step in curve.step_epochs]
+        curve = curve.model_copy(update={"epochs": 2 * curve.epochs, "step_epochs": steps})
     fit = fit_curves(start, end, objective, curve, seeds, progress, pass_size, how.points, how.decay, how.bend_start)
+    if longer:
+        return {"longer_mode_connectivity": fit.mode_connectivity}
     return {"mode_connectivity": fit.mode_connectivity} | _along(fit, definition, "")
 
 
-def longer_curve_columns(
-    start: ModelStack,
-    end: ModelStack,
-    objective: Objective,
-    definition: Definition,
-    zoo: str,
-    labels: Labels,
-    epoch: int,
-    progress: Progress | None = None,
-    pass_size: PassSize | None = None,
-) -> Columns:
-    """Mode connectivity by curves trained twice as long, on a schedule stretched to that."""
-    seeds = [seed_from(zoo, cell_id, a, b, epoch, "longer-curve") for cell_id, a, b in labels]
-    curve = _curve(definition)
-    twice = curve.model_copy(
-        update={"epochs": 2 * curve.epochs, "step_epochs": [2 * step for step in curve.step_epochs]}
-    )
-    how = definition.curve
-    fit = fit_curves(start, end, objective, twice, seeds, progress, pass_size, how.points, how.decay, how.bend_start)
-    return {"longer_mode_connectivity": fit.mode_connectivity}
-
-
 def line_columns(start: ModelStack, end: ModelStack, objective: Objective, definition: Definition) -> Columns:
-    """The same along straight lines."""
+    """The same along straight lines: between the ends as they are, and after the second is aligned with the first."""
     line = straight_lines(start, end, objective, definition.curve.points)
-    return {"linear_connectivity": line.mode_connectivity} | _along(line, definition, "line_")
+    aligned = straight_lines(start, aligned_ends(start, end), objective, definition.curve.points)
+    return (
+        {"linear_connectivity": line.mode_connectivity, "aligned_linear_connectivity": aligned.mode_connectivity}
+        | _along(line, definition, "line_")
+        | _along(aligned, definition, "aligned_line_")
+    )
 
 
 def cka_of_pairs(

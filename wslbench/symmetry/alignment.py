@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ def align(
     reference: Mapping[str, Array],
     *,
     scaling: bool = False,
+    compared: Collection[str] | None = None,
 ) -> Elements:
     """Weight matching: elements that bring a stack of models near to reference models of the same function class.
 
@@ -46,6 +47,8 @@ def align(
         ``[n, *shape]`` or ``[1, *shape]`` arrays by name: what each is moved towards. It stays where it is.
     scaling
         Whether scales are folded out before matching, and set to the reference's after.
+    compared
+        Names of the tensors whose inner product counts; None: all. What is left out is moved along.
 
     Returns
     -------
@@ -61,14 +64,18 @@ def align(
     references = check(group, reference)
     if references not in (1, count):
         raise ArchitectureError(f"there are {references} reference models: give one, or one for each of {count} models")
+    counted = frozenset(group.shapes if compared is None else compared)
     if not scaling:
-        return _best(group, copied(group, tensors), copied(group, reference))
+        return _best(group, copied(group, tensors), copied(group, reference), counted)
     own, goal = canonical_scales(group, copied(group, tensors)), canonical_scales(group, copied(group, reference))
-    matched = _best(group, apply(group, own, copied(group, tensors)), apply(group, goal, copied(group, reference)))
+    scaled = (apply(group, own, copied(group, tensors)), apply(group, goal, copied(group, reference)))
+    matched = _best(group, *scaled, counted)
     return compose(group, compose(group, own, matched), _repeated(inverse(group, goal), count))
 
 
-def _best(group: SymmetryGroup, tensors: dict[str, Array], reference: dict[str, Array]) -> Elements:
+def _best(
+    group: SymmetryGroup, tensors: dict[str, Array], reference: dict[str, Array], counted: frozenset[str]
+) -> Elements:
     """The better one of two descents: from where the models stand, and from where their canonical forms meet.
 
     The second start is the answer itself for models that differ from the reference by a permutation alone.
@@ -76,6 +83,8 @@ def _best(group: SymmetryGroup, tensors: dict[str, Array], reference: dict[str, 
     count = len(next(iter(tensors.values()), []))
     order = canonicalise(group, tensors, scaling=False)
     goal = _repeated(canonicalise(group, reference, scaling=False), count)
+    # A product with zeros counts for nothing.
+    reference = {name: values if name in counted else np.zeros_like(values) for name, values in reference.items()}
     meeting = compose(group, order, inverse(group, goal))
     here, there = (_descended(group, start, tensors, reference) for start in (identity(group, count), meeting))
     ends = [apply(group, end, tensors) for end in (here, there)]

@@ -144,13 +144,13 @@ def test_the_thresholds_on_the_page_are_those_of_the_record(report):
 
 def test_confusions_seeds_and_checks_on_the_page_are_those_of_the_record(report):
     page, record = Page(report / "index.html"), record_of(report)
-    tables = {kind: record["kinds"][kind]["confusion"] for kind in ("longer", "linear", "test")}
+    tables = {kind: record["kinds"][kind]["confusion"] for kind in ("longer", "linear", "aligned", "test")}
     tables["former"] = record["former"]["confusion"]
     for section, confusion in tables.items():
         rows = {row[0]: [int(text) for text in row[1:]] for row in page.body(section)}
         assert rows == {label: list(counts.values()) for label, counts in confusion.items()}
     assert tables["former"]["I"]["II"] == 1
-    for kind in ("longer", "linear", "test"):
+    for kind in ("longer", "linear", "aligned", "test"):
         told = f"{record['kinds'][kind]['changed']} of {record['kinds'][kind]['cells']} labels change"
         assert told in page.texts[kind]
     (row,) = page.body("seeds")

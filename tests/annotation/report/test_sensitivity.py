@@ -154,4 +154,4 @@ def test_connectivity_in_test_error_follows_from_the_curve():
 
 def test_kinds_that_a_zoo_lacks_are_none():
     measured = measured_by_hand(cells_at(0.0))
-    assert [kind_section(measured, kind) for kind in ("longer", "linear", "test")] == [None] * 3
+    assert [kind_section(measured, kind) for kind in ("longer", "linear", "aligned", "test")] == [None] * 4

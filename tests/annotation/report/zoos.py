@@ -197,6 +197,7 @@ def _pair(
         "mode_connectivity": connectivity,
         "cka": likeness + 0.01 * random.normal(),
         "linear_connectivity": connectivity - 30.0,
+        "aligned_linear_connectivity": connectivity - 10.0,
         "longer_mode_connectivity": connectivity + 0.5 if longer else np.nan,
     }
 

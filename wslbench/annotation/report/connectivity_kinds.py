@@ -1,4 +1,4 @@
-"""The same pairs, measured in another way: a longer curve, a straight line, errors on test data."""
+"""The same pairs, measured in another way: a longer curve, a straight line (aligned or not), errors on test data."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KINDS = {
     "longer": "longer_mode_connectivity",
     "linear": "linear_connectivity",
+    "aligned": "aligned_linear_connectivity",
     "test": TEST_CONNECTIVITY,
 }
 """Column of the pairs, by kind."""

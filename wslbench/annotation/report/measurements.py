@@ -31,7 +31,14 @@ RUN_QUANTITIES = (
 )
 """Measured on a run; a cell has their mean, and its standard error between seeds."""
 
-PAIR_QUANTITIES = ("mode_connectivity", "cka", TEST_CONNECTIVITY, "linear_connectivity", "longer_mode_connectivity")
+PAIR_QUANTITIES = (
+    "mode_connectivity",
+    "cka",
+    TEST_CONNECTIVITY,
+    "linear_connectivity",
+    "aligned_linear_connectivity",
+    "longer_mode_connectivity",
+)
 """Measured on a pair of seeds; a cell has their mean, and its jackknife error over seeds."""
 
 

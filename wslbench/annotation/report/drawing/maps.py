@@ -35,6 +35,7 @@ REPORT_MAPS = (
     _like("train_loss", "test_loss", "log10 test loss"),
     _like("mode_connectivity", TEST_CONNECTIVITY, "mode connectivity in test error (pp)"),
     _like("mode_connectivity", "linear_connectivity", "straight-line connectivity (pp)"),
+    _like("mode_connectivity", "aligned_linear_connectivity", "straight-line connectivity after alignment (pp)"),
     _like("mode_connectivity", "longer_mode_connectivity", "mode connectivity, curves twice as long (pp)"),
     _like("hessian_trace", "hessian_trace_test", "Hessian trace on test data"),
     _like("hessian_top_eigenvalue", "hessian_top_eigenvalue_test", "top Hessian eigenvalue on test data"),

@@ -24,6 +24,7 @@ _SIZE = 4.6, 3.6
 KIND_LABELS = {
     "longer": "a curve trained twice as long",
     "linear": "the straight line",
+    "aligned": "the straight line after alignment",
     "test": "the same curve in test error",
 }
 
