@@ -25,6 +25,7 @@ METHODS = {
     "flat": "Flat",
     "graph_encoder": "GraphEncoder",
     "hyperparameters": "Hyperparameters",
+    "neural_functional": "NeuralFunctional",
     "spectral": "Spectral",
     "weight_statistics": "WeightStatistics",
 }

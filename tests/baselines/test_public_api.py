@@ -64,6 +64,7 @@ def test_only_the_two_that_decode_or_know_the_grid_are_privileged() -> None:
         "flat": "none",
         "graph_encoder": "none",
         "hyperparameters": "hyperparameters",
+        "neural_functional": "none",
         "spectral": "none",
         "weight_statistics": "none",
     }
