@@ -26,6 +26,7 @@ METHODS = {
     "graph_encoder": "GraphEncoder",
     "hyperparameters": "Hyperparameters",
     "neural_functional": "NeuralFunctional",
+    "probing": "Probing",
     "spectral": "Spectral",
     "weight_statistics": "WeightStatistics",
 }

@@ -65,6 +65,7 @@ def test_only_the_two_that_decode_or_know_the_grid_are_privileged() -> None:
         "graph_encoder": "none",
         "hyperparameters": "hyperparameters",
         "neural_functional": "none",
+        "probing": "none",
         "spectral": "none",
         "weight_statistics": "none",
     }
