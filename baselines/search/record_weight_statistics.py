@@ -32,8 +32,8 @@ def main() -> None:
     zoos: dict[str, Zoo] = {}
     tasks: dict[str, Any] = {}
     for task in load_tasks().select():
-        zoo = zoos.setdefault(task.zoo, load_zoo(task.zoo))
-        problem = prepare(task, zoo)
+        needed = [zoos.setdefault(name, load_zoo(name)) for name in task.zoos]
+        zoo, problem = needed[0], prepare(task, *needed)
         tasks[task.id] = {"split": problem.hashes.split, "folds": [search(zoo, problem, k) for k in problem.folds]}
         print(task.id, [(fold["leaves"], fold["rounds"]) for fold in tasks[task.id]["folds"]])
     record = {
