@@ -105,3 +105,17 @@ def test_only_what_is_compared_counts() -> None:
     names = ["layers.0.weight", "layers.1.weight"]
     np.testing.assert_array_equal(align(group, others, reference, compared=names).source, stay)
     np.testing.assert_array_equal(align(group, others, reference).source, swap)
+
+
+@each_architecture
+def test_networks_that_are_not_finite_are_left_alone(described: Architecture) -> None:
+    group = symmetries(described)
+    reference = weights(described, group, 3)
+    moved = apply(group, random(group, 3, seed=1, scaling=False), reference)
+    name = next(iter(group.shapes))
+    moved[name][0].flat[0], reference[name][1].flat[0] = np.nan, np.inf
+    for scaling in (False, True):
+        found = align(group, moved, reference, scaling=scaling)
+        np.testing.assert_array_equal(found.source[:2], np.tile(np.arange(group.units), (2, 1)))
+        np.testing.assert_array_equal(found.scales[:2], 1)
+        assert (found.source[2] != np.arange(group.units)).any()

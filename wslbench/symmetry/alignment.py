@@ -12,7 +12,7 @@ from wslbench.errors import ArchitectureError
 from wslbench.symmetry.canonical import canonical_scales, canonicalise
 from wslbench.symmetry.elements import Array, Elements, apply, check, compose, identity, inverse
 from wslbench.symmetry.group import SymmetryGroup
-from wslbench.symmetry.slices import copied, exchanged, follow_up, unit_slices
+from wslbench.symmetry.slices import copied, exchanged, finite, follow_up, unit_slices
 from wslbench.symmetry.ties import Ids
 
 _SWEEPS = 100  # a bound; descent ends by itself, mostly within ten
@@ -35,7 +35,8 @@ def align(
     linear assignment problem, until no orbit gains (Ainsworth et al. 2023, arXiv 2209.04836, algorithm 1). Attention
     heads are matched with their queries, keys and values inside: an assignment for every pair of heads, then one of
     heads. Descent starts from where the models stand and from the order of their canonical forms, so that a permuted
-    copy of the reference is always brought back; for other models what is found is a local optimum.
+    copy of the reference is always brought back; for other models what is found is a local optimum. A model that holds
+    a number that is not finite, or whose reference does, is left as it is.
 
     Parameters
     ----------
@@ -65,12 +66,23 @@ def align(
     if references not in (1, count):
         raise ArchitectureError(f"there are {references} reference models: give one, or one for each of {count} models")
     counted = frozenset(group.shapes if compared is None else compared)
+    both = finite(group, tensors) & finite(group, reference)
     if not scaling:
-        return _best(group, copied(group, tensors), copied(group, reference), counted)
+        return _where(both, _best(group, copied(group, tensors), copied(group, reference), counted), group)
     own, goal = canonical_scales(group, copied(group, tensors)), canonical_scales(group, copied(group, reference))
     scaled = (apply(group, own, copied(group, tensors)), apply(group, goal, copied(group, reference)))
     matched = _best(group, *scaled, counted)
-    return compose(group, compose(group, own, matched), _repeated(inverse(group, goal), count))
+    found = compose(group, compose(group, own, matched), _repeated(inverse(group, goal), count))
+    return _where(both, found, group)
+
+
+def _where(chosen: npt.NDArray[np.bool_], elements: Elements, group: SymmetryGroup) -> Elements:
+    """These elements where chosen, else what changes nothing."""
+    nothing = identity(group, len(elements))
+    return Elements(
+        np.where(chosen[:, None], elements.source, nothing.source),
+        np.where(chosen[:, None], elements.scales, nothing.scales),
+    )
 
 
 def _best(

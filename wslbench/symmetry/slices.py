@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from wslbench.symmetry.elements import Array, Elements, gathered
 from wslbench.symmetry.group import SymmetryGroup
@@ -52,5 +53,16 @@ def follow_up(elements: Elements, source: Ids) -> None:
 
 
 def copied(group: SymmetryGroup, tensors: Mapping[str, Array]) -> dict[str, Array]:
-    """The tensors that the group acts on, as float64."""
-    return {name: np.asarray(tensors[name], np.float64) for name in group.shapes}
+    """The tensors that the group acts on, as float64; a network that is not finite throughout is all zeros."""
+    whole = finite(group, tensors)
+    copies = {name: np.array(tensors[name], np.float64) for name in group.shapes}
+    for values in copies.values():
+        values[~whole] = 0
+    return copies
+
+
+def finite(group: SymmetryGroup, tensors: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
+    """``[n]``: the networks whose every number is finite."""
+    whole = [np.isfinite(tensors[name]).reshape(len(tensors[name]), -1).all(axis=1) for name in group.shapes]
+    every: npt.NDArray[np.bool_] = np.all(whole, axis=0)
+    return every
