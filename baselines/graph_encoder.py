@@ -12,7 +12,8 @@ architecture and width, and cannot tell a model from one with its hidden units i
   Corso et al. 2020, arXiv 2004.05718);
 * the read-out takes mean, maximum and standard deviation over the nodes of each kind, and over the edges.
 
-The sizes and the learning rate were chosen inside train folds: ``search/graph_encoder.md``.
+``search/record_graph_encoder.py`` tries other sizes and schedules inside train folds; what it has found so far is in
+``search/graph_encoder.json``.
 """
 
 from __future__ import annotations

@@ -17,16 +17,17 @@ the weights that enter and that leave it; the network as a whole is told the log
 
 Covered are chains: every hidden unit leaves one weight tensor and enters one. Shortcuts and attention are not. An
 architecture whose chain differs in more than its widths from all those in ``fit`` has no trained network: it gets the
-phases' frequencies, or the mean value, of the train models. Activation functions are not told apart.
+mean value of the train models, or equal probabilities of their phases. Activation functions are not told apart.
 
-Every setting is fixed; ``search/neural_functional.md`` says how they were chosen, inside train folds.
+Every setting is fixed. ``search/record_neural_functional.py`` tries others inside train folds; what it has found so far
+is in ``search/neural_functional.json``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -64,7 +65,10 @@ class Settings(NamedTuple):
     head
         Hidden units of the head.
     dropout
-        Share of the head's inputs and hidden units that are dropped.
+        Share of the head's inputs and hidden units that are dropped in training.
+    thinning
+        Share of the units of the networks that are read which are left out of all means in training, so that no
+        prediction hangs on a few of them.
     members
         Networks whose predictions are averaged, each with validation cells of its own.
     schedule
@@ -76,6 +80,7 @@ class Settings(NamedTuple):
     pairs: int
     head: int
     dropout: float
+    thinning: float
     members: int
     schedule: Schedule
 
@@ -86,6 +91,7 @@ SETTINGS: Final = Settings(
     pairs=4,
     head=32,
     dropout=0.3,
+    thinning=0.3,
     members=3,
     schedule=Schedule(epochs=40, patience=10, batch=32, rate=3e-3, decay=1e-2, averaging=0.98),
 )
@@ -215,7 +221,22 @@ class Graph:
         moved = self.with_features([values.to(device, dtype) for values in self.features])
         return replace(moved, shares=[share.to(device, dtype) for share in self.shares])
 
-    def means(self, features: Sequence[Tensor]) -> list[Tensor]:
+    @cached_property
+    def means(self) -> list[Tensor]:
+        """``[n, channels]`` means of the features over units and pairs."""
+        return self.averaged(self.features)
+
+    @property
+    def mean_squares(self) -> list[Tensor]:
+        """``[n, channels]`` means of their squares."""
+        return self.averaged([values.square() for values in self.features])
+
+    def thinned(self, share: float) -> Graph:
+        """The same networks with a random share of their units left out of all means."""
+        kept = [nn.functional.dropout(each, share) for each in self.shares]
+        return replace(self, shares=[each / each.sum(1, keepdim=True).clamp_min(1e-6) for each in kept])
+
+    def averaged(self, features: Sequence[Tensor]) -> list[Tensor]:
         """``[n, channels]`` means over units and pairs, as ``shares`` weighs them."""
         shares = self.shares
         units = [(values * share[:, None]).sum(2) for values, share in zip(features, shares, strict=False)]
@@ -306,10 +327,9 @@ class Scale:
     """Standardises each channel of graphs of one structure, as it was in the train models."""
 
     def __init__(self, graph: Graph) -> None:
-        self._means = [mean.mean(0) for mean in graph.means(graph.features)]
+        self._means = [mean.mean(0) for mean in graph.means]
         centred = [values - _as(mean, values) for values, mean in zip(graph.features, self._means, strict=True)]
-        squares = [mean.mean(0) for mean in graph.means([values.square() for values in centred])]
-        self._deviations = [square.sqrt() + 1e-6 for square in squares]
+        self._deviations = [mean.mean(0).sqrt() + 1e-6 for mean in graph.with_features(centred).mean_squares]
 
     def __call__(self, graph: Graph) -> Graph:
         """Features of mean 0 and deviation 1, none further out than ``FURTHEST``."""
@@ -324,6 +344,15 @@ class Scale:
 def _as(channels: Tensor, values: Tensor) -> Tensor:
     """``[channels]`` along axis 1 of ``values``."""
     return channels.view(-1, *[1] * (values.ndim - 2))
+
+
+class Channels(nn.Linear):
+    """A linear map of axis 1, whatever axes follow; many times faster than a convolution of one pixel."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """``[n, in, ...]`` to ``[n, out, ...]``."""
+        mapped = torch.einsum("dc,nc...->nd...", self.weight, values)
+        return mapped if self.bias is None else mapped + _as(self.bias, mapped)
 
 
 class Equivariant(nn.Module):
@@ -344,15 +373,15 @@ class Equivariant(nn.Module):
         super().__init__()
         everything = sum(units) + sum(pairs) + whole
         seen = [own + a + b + everything for own, a, b in zip(units, [0, *pairs], [*pairs, 0], strict=True)]
-        self.whole = nn.Linear(everything, wide)
-        self.units = nn.ModuleList(nn.Conv1d(channels, wide, 1) for channels in seen)
-        self.pairs = nn.ModuleList(nn.Conv1d(channels, narrow, 1, bias=False) for channels in pairs)
-        self.entered = nn.ModuleList(nn.Conv1d(channels, narrow, 1) for channels in seen[1:])
-        self.left = nn.ModuleList(nn.Conv1d(channels, narrow, 1) for channels in seen[:-1])
+        self.whole = Channels(everything, wide)
+        self.units = nn.ModuleList(Channels(channels, wide) for channels in seen)
+        self.pairs = nn.ModuleList(Channels(channels, narrow, bias=False) for channels in pairs)
+        self.entered = nn.ModuleList(Channels(channels, narrow) for channels in seen[1:])
+        self.left = nn.ModuleList(Channels(channels, narrow) for channels in seen[:-1])
 
     def forward(self, graph: Graph) -> Graph:
         """Features of the same networks."""
-        everything = torch.cat(graph.means(graph.features), 1)
+        everything = torch.cat(graph.means, 1)
         seen = []
         for number, units in enumerate(graph.units):
             parts = [units]
@@ -363,9 +392,8 @@ class Equivariant(nn.Module):
             seen.append(torch.cat([*parts, everything[:, :, None].expand(-1, -1, units.shape[2])], 1))
         mixed = [mix(each) for mix, each in zip(self.units, seen, strict=True)]
         for number, pairs in enumerate(graph.pairs):
-            own = self.pairs[number](pairs.flatten(2)).unflatten(2, pairs.shape[2:])
             entered, left = self.entered[number](seen[number + 1]), self.left[number](seen[number])
-            mixed.append(own + entered[:, :, :, None] + left[:, :, None])
+            mixed.append(self.pairs[number](pairs) + entered[:, :, :, None] + left[:, :, None])
         return graph.with_features([*mixed, self.whole(everything)])
 
 
@@ -385,12 +413,13 @@ class Functional(nn.Module):
     def __init__(self, like: Graph, outputs: int, settings: Settings) -> None:
         super().__init__()
         units, pairs, whole = [u.shape[1] for u in like.units], [p.shape[1] for p in like.pairs], like.whole.shape[1]
-        pooled = 2 * (sum(units) + sum(pairs)) + whole
+        pooled = 2 * (sum(units) + sum(pairs) + whole)
+        self.thinning = settings.thinning
         self.layers = nn.ModuleList()
         for _ in range(settings.layers):
             self.layers.append(Equivariant(units, pairs, whole, settings.units, settings.pairs))
             units, pairs, whole = [settings.units] * len(units), [settings.pairs] * len(pairs), settings.units
-            pooled += 2 * (sum(units) + sum(pairs)) + whole
+            pooled += 2 * (sum(units) + sum(pairs) + whole)
         self.head = nn.Sequential(
             nn.Dropout(settings.dropout),
             nn.Linear(pooled, settings.head),
@@ -401,22 +430,19 @@ class Functional(nn.Module):
 
     def forward(self, graph: Graph) -> Tensor:
         """``[n, outputs]``, which no permutation of hidden units changes."""
-        pooled = _pooled(graph)
+        if self.training:
+            graph = graph.thinned(self.thinning)
+        pooled = [*graph.means, *graph.mean_squares]
         for layer in self.layers:
             graph = layer(graph)
             graph = graph.with_features([values.relu() for values in graph.features])
-            pooled += _pooled(graph)
+            pooled += [*graph.means, *graph.mean_squares]
         outputs: Tensor = self.head(torch.cat(pooled, 1))
         return outputs
 
 
-def _pooled(graph: Graph) -> list[Tensor]:
-    squares = graph.means([values.square() for values in graph.features])
-    return [*graph.means(graph.features), *squares[:-1]]
-
-
 class NeuralFunctional:
-    """Permutation-equivariant layers on weights, shared by all widths of a chain of layers; means and an MLP head.
+    """Layers on weights that commute with permuting units, shared by all widths of a chain; means, and an MLP head.
 
     Attributes
     ----------
@@ -439,7 +465,7 @@ class NeuralFunctional:
 
     def fit(self, models: Models, target: npt.NDArray[Any], context: Context) -> None:
         """Train on all models that are chains, each structure's network by the same steps."""
-        self._prior = prior(target, context)
+        self._device, self._prior = context.device, prior(target, context)
         found: dict[str, list[tuple[Any, Graph]]] = {}
         for stack in models.by_architecture():
             if (chain := stacked_chain(stack)) is not None:
@@ -477,7 +503,7 @@ class NeuralFunctional:
             chain = stacked_chain(stack)
             if chain is None or chain.structure not in self._scales:
                 continue
-            graph = self._scales[chain.structure](read(stack, chain))
+            graph = self._scales[chain.structure](read(stack, chain)).to(self._device, torch.float64)
             with torch.no_grad():
                 outputs = [networks[chain.structure](graph) for networks in self._members]
             predictions[stack.positions] = np.mean([self._objective.predictions(each) for each in outputs], axis=0)

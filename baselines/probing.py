@@ -23,7 +23,8 @@ answer shows, such as a width, stays unknown.
 * Predictions are computed in double precision, so that they do not depend on which networks run together.
 
 A step runs a batch of networks forward and backward on all probes: networks of millions of parameters want an
-accelerator. The settings were chosen inside train folds: ``search/probing.md``.
+accelerator. ``search/record_probing.py``
+tries other settings inside train folds.
 """
 
 from __future__ import annotations
@@ -66,6 +67,9 @@ class Settings(NamedTuple):
         Dense linear maps in the generator.
     spread
         Standard deviation of the numbers in all probes before training.
+    quickness
+        How many times faster the generator learns than the reader. AdamW moves every parameter by as much a step,
+        so parameters that are drawn smaller, and made up for by a fixed factor, change by more of their size.
     hidden
         Hidden units of a reader.
     dropout
@@ -80,6 +84,7 @@ class Settings(NamedTuple):
     codes: int = 64
     depth: int = 2
     spread: float = 1.0
+    quickness: float = 1.0
     hidden: int = 256
     dropout: float = 0.5
     readers: int = 5
@@ -230,6 +235,8 @@ class Generator(nn.Module):
         self.codes = nn.Parameter(torch.randn(settings.probes, settings.codes))
         self.maps = nn.Sequential(*maps)
         with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.div_(settings.quickness)
             self.register_buffer("scale", settings.spread / self.maps(self.codes).std())
 
     def forward(self) -> Tensor:

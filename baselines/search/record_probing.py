@@ -1,12 +1,13 @@
 """Record how the settings of ``probing`` were chosen: ``probing.json``.
 
-``python baselines/search/record_probing.py`` fits every setting on two thirds of the cells of two folds' train sides
+``python baselines/search/record_probing.py`` fits every setting on two thirds of the cells of one fold's train side
 and scores it on the last third, three times over. Test cells are not even read. It goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -27,23 +28,23 @@ from probing import Probing, Settings
 
 RECORD = Path(__file__).with_name("probing.json")
 TASKS = ("digits-cnn.phase", "digits-cnn.test-accuracy", "convection-pinn.phase", "convection-pinn.error")
-FOLDS, INNER_FOLDS, SEED = 2, 3, 0
+FOLDS, INNER_FOLDS, SEED = 1, 3, 0
 BASE = Settings(
-    probes=32, codes=64, depth=2, spread=1.0, hidden=256, dropout=0.5, readers=5,
+    probes=32, codes=64, depth=2, spread=1.0, quickness=1.0, hidden=256, dropout=0.5, readers=5,
     schedule=Settings().schedule._replace(epochs=100, patience=25, batch=64, rate=1e-3, decay=0.1, averaging=0.0),
 )  # fmt: skip
 TRIED = {
     "start": BASE,
     "as drawn": BASE._replace(schedule=BASE.schedule._replace(epochs=1, rate=1e-9)),
+    "10 times as quick": BASE._replace(quickness=10.0),
+    "averaging": BASE._replace(schedule=BASE.schedule._replace(averaging=0.95)),
+    "rate 3e-4": BASE._replace(schedule=BASE.schedule._replace(rate=3e-4)),
+    "rate 3e-3": BASE._replace(schedule=BASE.schedule._replace(rate=3e-3)),
     "16 probes": BASE._replace(probes=16),
     "64 probes": BASE._replace(probes=64),
-    "codes of 16": BASE._replace(codes=16),
     "one dense map": BASE._replace(depth=1),
     "three dense maps": BASE._replace(depth=3),
     "spread 2": BASE._replace(spread=2.0),
-    "rate 3e-4": BASE._replace(schedule=BASE.schedule._replace(rate=3e-4)),
-    "rate 3e-3": BASE._replace(schedule=BASE.schedule._replace(rate=3e-3)),
-    "averaging": BASE._replace(schedule=BASE.schedule._replace(averaging=0.95)),
     "64 hidden units": BASE._replace(hidden=64),
 }
 
@@ -61,7 +62,7 @@ def main() -> None:
 
 
 def scored(task_id: str, settings: Settings) -> dict[str, Any]:
-    """Scores and losses of a setting on held-out cells of train sides, one an inner fold, and mean seconds."""
+    """Scores and losses of a setting on held-out cells of the train side, one an inner fold, and mean seconds."""
     task = load_tasks()[task_id]
     zoo = load_zoo(task.zoo)
     problem = prepare(task, zoo)
@@ -71,16 +72,16 @@ def scored(task_id: str, settings: Settings) -> dict[str, Any]:
         groups = np.unique(rows["cell_id"].to_numpy(dtype=str), return_inverse=True)[1].astype(np.int64)
         models, target = zoo.models(rows["model_id"].to_numpy(dtype=object)), rows["target"].to_numpy()
         for train, test in GroupKFold(INNER_FOLDS, shuffle=True, random_state=SEED).split(groups, groups=groups):
-            started = time.monotonic()
             context = Context(
                 task=TaskInfo(task.id, task.kind, task.target),
                 classes=problem.classes,
                 groups=groups[train],
                 seed=SEED,
                 device="cpu",
-                deadline=started + 600,
+                deadline=math.inf,
             )
             method = Probing(settings)
+            started = time.monotonic()
             method.fit(models[train], target[train], context)
             prediction = method.predict(models[test])
             taken = time.monotonic() - started

@@ -17,7 +17,7 @@ from wslbench.typing import Context, TaskInfo
 from wslbench.zoo import Models, Source
 
 MODULE = load_baseline("neural_functional")
-QUICK = MODULE.Settings(2, 8, 4, 16, 0.1, members=2, schedule=MODULE.Schedule(10, 10, 16, 1e-2, 1e-2))
+QUICK = MODULE.Settings(2, 8, 4, 16, 0.1, 0.1, members=2, schedule=MODULE.Schedule(10, 10, 16, 1e-2, 1e-2))
 CHAINS = {
     "cnn": Architecture(builder="cnn", arguments={"width": 3}),
     "one channel": Architecture(builder="cnn", arguments={"width": 1, "image_size": 16, "in_channels": 3}),
