@@ -23,8 +23,7 @@ answer shows, such as a width, stays unknown.
 * Predictions are computed in double precision, so that they do not depend on which networks run together.
 
 A step runs a batch of networks forward and backward on all probes: networks of millions of parameters want an
-accelerator. ``search/record_probing.py``
-tries other settings inside train folds.
+accelerator. ``search/record_probing.py`` tries other settings inside train folds.
 """
 
 from __future__ import annotations
