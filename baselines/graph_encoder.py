@@ -12,8 +12,7 @@ architecture and width, and cannot tell a model from one with its hidden units i
   Corso et al. 2020, arXiv 2004.05718);
 * the read-out takes mean, maximum and standard deviation over the nodes of each kind, and over the edges.
 
-``search/record_graph_encoder.py`` tries other sizes and schedules inside train folds; what it has found so far is in
-``search/graph_encoder.json``.
+Every setting is fixed. ``search/graph_encoder.md`` says which others were tried, inside train folds.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ FEWEST_EPOCHS: Final = 6
 
 
 class Settings(NamedTuple):
-    """What was searched inside train folds.
+    """How large the network is, and how it is trained.
 
     Attributes
     ----------

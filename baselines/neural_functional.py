@@ -19,8 +19,7 @@ Covered are chains: every hidden unit leaves one weight tensor and enters one. S
 architecture whose chain differs in more than its widths from all those in ``fit`` has no trained network: it gets the
 mean value of the train models, or equal probabilities of their phases. Activation functions are not told apart.
 
-Every setting is fixed. ``search/record_neural_functional.py`` tries others inside train folds; what it has found so far
-is in ``search/neural_functional.json``.
+Every setting is fixed. ``search/neural_functional.md`` says which others were tried, inside train folds.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ answer shows, such as a width, stays unknown.
 * Predictions are computed in double precision, so that they do not depend on which networks run together.
 
 A step runs a batch of networks forward and backward on all probes: networks of millions of parameters want an
-accelerator. ``search/record_probing.py`` tries other settings inside train folds.
+accelerator. Every setting is fixed; ``search/probing.md`` says which others were tried, inside train folds.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ READING: Final = Schedule(epochs=100, patience=25, batch=32, rate=1e-3, decay=0.
 
 
 class Settings(NamedTuple):
-    """What was searched.
+    """How probes are made and learned, and how their answers are read.
 
     Attributes
     ----------

@@ -7,24 +7,17 @@ evaluation does, and writes the loss of every setting that it tried. Test cells 
 from __future__ import annotations
 
 import json
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
-import numpy as np
+from recorded_search import FOLDER, SEED, TrainSide, train_side
 
 from wslbench import load_zoo
-from wslbench.tasks import Problem, load_tasks, prepare
-from wslbench.typing import Context, TaskInfo
+from wslbench.tasks import load_tasks, prepare
 from wslbench.zoo import Zoo
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from weight_statistics import LEAVES, ROUNDS, WeightStatistics  # isort: skip - recorded_search says where it is
 
-from weight_statistics import LEAVES, ROUNDS, WeightStatistics
-
-RECORD = Path(__file__).with_name("weight_statistics.json")
-SEED = 0
+RECORD = FOLDER / "weight_statistics.json"
 
 
 def main() -> None:
@@ -34,7 +27,9 @@ def main() -> None:
     for task in load_tasks().select():
         needed = [zoos.setdefault(name, load_zoo(name)) for name in task.zoos]
         zoo, problem = needed[0], prepare(task, *needed)
-        tasks[task.id] = {"split": problem.hashes.split, "folds": [search(zoo, problem, k) for k in problem.folds]}
+        tasks[task.id] = {"split": problem.hashes.split, "folds": []}
+        for fold in problem.folds:
+            tasks[task.id]["folds"].append({"fold": fold, **search(train_side(problem, zoo, fold))})
         print(task.id, [(fold["leaves"], fold["rounds"]) for fold in tasks[task.id]["folds"]])
     record = {
         "seed": SEED,
@@ -46,22 +41,13 @@ def main() -> None:
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
 
 
-def search(zoo: Zoo, problem: Problem, fold: int) -> dict[str, Any]:
-    """What the search finds on the train side of one fold."""
-    rows = problem.train(fold)
-    context = Context(
-        task=TaskInfo(problem.task.id, problem.task.kind, problem.task.target),
-        classes=problem.classes,
-        groups=np.unique(rows["cell_id"].to_numpy(dtype=str), return_inverse=True)[1].astype(np.int64),
-        seed=SEED,
-        device="cpu",
-        deadline=time.monotonic() + 600,
-    )
+def search(side: TrainSide) -> dict[str, Any]:
+    """What the search finds on one fold's train side."""
     method = WeightStatistics()
-    method.fit(zoo.models(rows["model_id"].to_numpy(dtype=object)), rows["target"].to_numpy(), context)
+    method.fit(side.models, side.target, side.context())
     leaves, rounds = method.settings
     losses = {f"{leaves} leaves, {rounds} rounds": round(loss, 5) for (leaves, rounds), loss in method.search.items()}
-    return {"fold": fold, "leaves": leaves, "rounds": rounds, "losses": losses}
+    return {"leaves": leaves, "rounds": rounds, "losses": losses}
 
 
 if __name__ == "__main__":
