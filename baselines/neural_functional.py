@@ -90,8 +90,8 @@ SETTINGS: Final = Settings(
     pairs=4,
     head=32,
     dropout=0.3,
-    thinning=0.3,
-    members=3,
+    thinning=0.6,
+    members=4,
     schedule=Schedule(epochs=40, patience=10, batch=32, rate=3e-3, decay=1e-2, averaging=0.98),
 )
 

@@ -20,13 +20,9 @@ TRIED = {
     "10 times as quick": BASE._replace(quickness=10.0),
     "averaging": BASE._replace(schedule=BASE.schedule._replace(averaging=0.95)),
     "rate 3e-4": BASE._replace(schedule=BASE.schedule._replace(rate=3e-4)),
-    "rate 3e-3": BASE._replace(schedule=BASE.schedule._replace(rate=3e-3)),
     "16 probes": BASE._replace(probes=16),
     "64 probes": BASE._replace(probes=64),
     "one dense map": BASE._replace(depth=1),
-    "three dense maps": BASE._replace(depth=3),
-    "spread 2": BASE._replace(spread=2.0),
-    "64 hidden units": BASE._replace(hidden=64),
 }
 
 

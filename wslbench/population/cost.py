@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from wslbench.architectures import Architecture
 from wslbench.datasets import ConvectionDataset, Dataset
 from wslbench.population.blocks import Block
 from wslbench.population.objective import recipe_dataset, train_size_of
 from wslbench.population.recipe import Recipe
+from wslbench.training.activations import activations
 
 _PER_SAMPLE = 350.0
 
@@ -58,27 +57,3 @@ def example_inputs(recipe: Recipe, count: int, device: str = "cpu") -> torch.Ten
         return torch.zeros(count, *data.train_inputs.shape[1:], device=device)
     context = int(str(recipe.architecture.arguments["context"]))
     return torch.zeros(count, context, dtype=torch.int64, device=device)
-
-
-def activations(architecture: Architecture, inputs: torch.Tensor) -> float:
-    """Numbers that the leaves of the network put out for ``inputs``, which are on the meta device."""
-    return _activations(architecture.model_dump_json(), tuple(inputs.shape), inputs.dtype)
-
-
-@lru_cache(maxsize=256)
-def _activations(architecture_json: str, shape: tuple[int, ...], dtype: torch.dtype) -> float:
-    with torch.device("meta"):
-        network = Architecture.model_validate_json(architecture_json).module().eval()
-        inputs = torch.zeros(shape, dtype=dtype)
-    total = 0.0
-
-    def count(_module: torch.nn.Module, _inputs: Any, output: torch.Tensor) -> None:
-        nonlocal total
-        total += output.numel()
-
-    for module in network.modules():
-        if not list(module.children()):
-            module.register_forward_hook(count)
-    with torch.no_grad():
-        network(inputs)
-    return total

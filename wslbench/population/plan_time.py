@@ -21,7 +21,6 @@ from scipy.optimize import nnls
 
 from wslbench.population.block import initial_stack
 from wslbench.population.blocks import Block, blocks_of
-from wslbench.population.cost import activations
 from wslbench.population.plan_data import PlanData, timing_objective
 from wslbench.population.plan_work import (
     BACKWARD,
@@ -33,6 +32,7 @@ from wslbench.population.plan_work import (
 )
 from wslbench.population.recipe import Recipe
 from wslbench.training import PassSize
+from wslbench.training.activations import activations
 from wslbench.training.pass_size import LONG_STEP, ONE_BY_ONE, seconds_per_step
 from wslbench.training.stack import networks_per_pass
 

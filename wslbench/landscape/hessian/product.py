@@ -12,8 +12,13 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from wslbench.training import ModelStack, Objective
+from wslbench.training.activations import activations
 from wslbench.training.objectives import Side
-from wslbench.training.stack import Tensors, evaluation_template, networks_per_pass, training_template
+from wslbench.training.stack import Tensors, evaluation_template, training_template
+
+ACTIVATIONS_KEPT = 4_000_000
+"""Numbers that the networks of a group put out in one pass forward. The graph of a gradient keeps a few times as many:
+beyond this a processor's cache no longer helps, and below it small networks wait for one another's overhead."""
 
 HessianProduct = Callable[[Tensors], Tensors]
 
@@ -108,7 +113,8 @@ def in_groups(
     stack: ModelStack, objective: Objective, samples: NDArray[np.int64], side: Side, most: int | None = None
 ) -> Iterator[NDArray[np.int64]]:
     """The rows of a stack in groups whose activations on these samples are kept at a time; at most ``most`` in one."""
-    together = networks_per_pass(objective.clean(samples, side).samples)
+    of_one = activations(stack.architecture, stack.architecture.example_input(1))
+    together = max(1, ACTIVATIONS_KEPT // (objective.clean(samples, side).samples * of_one))
     if most is not None:
         together = min(together, most)
     for first in range(0, stack.size, together):
