@@ -13,6 +13,7 @@ from tests.tasks.declared import tiny_tasks
 from tests.zoos import NAME
 from wslbench.cli.leaderboard import leaderboard
 from wslbench.errors import ResultError, UnknownTaskError
+from wslbench.leaderboard.markdown import READING
 from wslbench.zoo import load_zoo
 
 app = typer.Typer()
@@ -65,6 +66,23 @@ def test_markdown_is_written_and_what_is_broken_named_in_both(results: Path) -> 
     assert str(broken) in shown.stdout.replace("\n", "")
     assert str(broken) in page.read_text()
     assert "| mine |" in page.read_text()
+
+
+def test_what_people_wrote_on_the_page_is_kept(results: Path) -> None:
+    page = results / "board.md"
+    run("--markdown", page)
+    first, last = READING
+    title, rest = page.read_text().split("\n", 1)
+    page.write_text(f"{title}\n\n{first}\n\nIt is *all noise*.\n\n{last}\n{rest}")
+    run("--results", results / "mine", "--markdown", page)
+    assert f"{first}\n\nIt is *all noise*.\n\n{last}\n" in page.read_text()
+    assert "| mine |" in page.read_text()
+    again = page.read_text()
+    run("--results", results / "mine", "--markdown", page)
+    assert page.read_text() == again
+    page.write_bytes(b"\xff\xfe")
+    assert "cannot be written" in str(run("--markdown", page).exception)
+    assert page.read_bytes() == b"\xff\xfe"
 
 
 def test_nothing_to_show_and_nowhere_to_write_are_clear_errors(results: Path, tmp_path: Path) -> None:

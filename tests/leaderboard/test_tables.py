@@ -102,13 +102,14 @@ def test_markdown_has_the_same_rows_and_names_what_is_not_shown(results: Path, b
     book, zoo = tiny_tasks(tmp_path), load_zoo(built_tiny_zoo)
     found = read_results([results], book, book.select(), lambda name: zoo)
     page = render_markdown(make_boards(found), ["a|b\nis broken"])
-    assert page.count("\n## ") == 3
+    assert page.count("\n## ") == 4
     assert f"## {NAME}.loss-gap\n" in page
     assert "cannot be resolved" in page
     section = page.split(f"## {NAME}.phase@new-temperature")[1]
     assert "Left out: 6 models of phases (" in section
     assert "- a\\|b is broken" in page
-    tables = [line for line in page.splitlines() if line.startswith("|")]
+    sections = page.split("## At a glance")[1].split("\n## ", 1)[1]
+    tables = [line for line in sections.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in tables}) == 2  # two kinds of task, each with one number of columns
 
 

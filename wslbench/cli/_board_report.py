@@ -31,18 +31,19 @@ def print_boards(boards: Sequence[TaskBoard], problems: Sequence[str]) -> None:
 
 
 def write_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], path: Path) -> None:
-    """Write the page, whole or not at all.
+    """Write the page, whole or not at all; the reading on a page that stands there already is kept.
 
     Raises
     ------
     ResultError
-        If the file cannot be written.
+        If the file cannot be read or written.
     """
     from wslbench.errors import ResultError
-    from wslbench.leaderboard import render_markdown
+    from wslbench.leaderboard import reading_of, render_markdown
     from wslbench.zoo.atomic import write_text
 
     try:
-        write_text(path, render_markdown(boards, problems))
-    except OSError as error:
+        reading = reading_of(path.read_text(encoding="utf-8")) if path.exists() else ""
+        write_text(path, render_markdown(boards, problems, reading))
+    except (OSError, UnicodeDecodeError) as error:
         raise ResultError(f"The page {path} cannot be written: {error}") from error

@@ -1,4 +1,4 @@
-"""The board as one Markdown page."""
+"""The board as one Markdown page: a reading that people write, all tasks at a glance, then a section a task."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.leaderboard.board import TaskBoard
 from wslbench.leaderboard.columns import columns, number
+from wslbench.leaderboard.overview import overview
 from wslbench.leaderboard.rows import table_rows
 
 LEGEND = """\
@@ -15,15 +16,33 @@ headline less that of the best legal floor, paired; a method is better where its
 of one rank cannot be told apart. A *floor* is what needs no look at the weights' values, or only what decodes the
 hyper-parameters from them; the *oracle* is told the grid, load and temperature, which methods must not see; a
 *ceiling* says what could be reached. Failed results hold chance predictions and stand last. Tier `process` stops
-accidents, not attackers: it is an honour system.*Drop* is what the headline loses when the test models' hidden units
+accidents, not attackers: it is an honour system. *Drop* is what the headline loses when the test models' hidden units
 are permuted, and when they are scaled, so that no function changes (`wslbench audit`): nothing, for a method that is
 blind to it.
 """
 
+READING = "<!-- reading: kept when this page is written anew -->", "<!-- end of reading -->"
+"""Between these two lines stands what people have to say about the tables."""
 
-def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str]) -> str:
-    """The page: a section a task, then whatever is not shown and why."""
-    parts = ["# wslbench leaderboard\n", LEGEND]
+
+def reading_of(page: str) -> str:
+    """What people wrote on an earlier page; empty where there is nothing."""
+    first, last = READING
+    return page.split(first, 1)[1].split(last, 1)[0].strip("\n") if first in page and last in page else ""
+
+
+def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], reading: str = "") -> str:
+    """The page: a section a task, then whatever is not shown and why.
+
+    Parameters
+    ----------
+    reading
+        Markdown of one's own, which stands before the tables.
+    """
+    parts = ["# wslbench leaderboard\n"]
+    if reading:
+        parts.append(f"{READING[0]}\n\n{reading}\n\n{READING[1]}\n")
+    parts += [LEGEND, *overview(boards)]
     parts += [_section(board) for board in boards if board.records]
     if problems:
         parts.append("## Not shown\n")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, field
+from itertools import combinations, permutations
 from statistics import median
 
 import numpy as np
 import numpy.typing as npt
 
-from wslbench.evaluation.bootstrap import interval
+from wslbench.evaluation.bootstrap import Interval, interval
 from wslbench.evaluation.floors import FLOORS
 from wslbench.leaderboard.results import Entry
 from wslbench.tasks.metrics.registry import METRICS
@@ -31,10 +31,14 @@ class Standings:
     ----------
     resolvable
         Median half-width of the paired intervals over all pairs of results; None with fewer than two.
+    leads
+        Of every two results that did not fail, both ways round: by how much the first is better than the second in the
+        headline, paired over the same resamples.
     """
 
     ranks: dict[str, int]
     resolvable: float | None
+    leads: dict[tuple[str, str], Interval] = field(default_factory=dict)
 
 
 def standings(entries: Sequence[Entry]) -> Standings:
@@ -45,7 +49,9 @@ def standings(entries: Sequence[Entry]) -> Standings:
     sign = 1 if METRICS[headline].higher_is_better else -1
     draws = {entry.record.method.name: sign * entry.scores.draws(headline) for entry in entries}
     contenders = [entry.record.method.name for entry in entries if _is_ranked(entry)]
-    return Standings(_ranks({name: draws[name] for name in contenders}), _resolvable(list(draws.values())))
+    finished = [entry.record.method.name for entry in entries if entry.record.status == "ok"]
+    leads = {(one, other): interval(draws[one] - draws[other]) for one, other in permutations(finished, 2)}
+    return Standings(_ranks({name: draws[name] for name in contenders}), _resolvable(list(draws.values())), leads)
 
 
 def _is_ranked(entry: Entry) -> bool:
