@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from pydantic import ValidationError
 
 from wslbench.errors import ResultError
 from wslbench.evaluation.predictions import hash_predictions, with_context, write_predictions
+from wslbench.evaluation.record_files import read_record_of, write_record
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.tasks import Problem
-from wslbench.zoo.atomic import write_text
 
 
 def write_result(record: ResultRecord, problem: Problem, predictions: pd.DataFrame, folder: Path) -> Path:
@@ -33,9 +32,9 @@ def write_result(record: ResultRecord, problem: Problem, predictions: pd.DataFra
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_predictions(table, path.with_suffix(".parquet"))
-        write_text(path, record.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise ResultError(f"The result {path} cannot be written: {error}") from error
+    write_record(record, path, "result")
     return path
 
 
@@ -47,11 +46,4 @@ def read_record(path: Path) -> ResultRecord:
     ResultError
         If the file cannot be read or is not a record of this schema; the message names the first wrong field.
     """
-    try:
-        return ResultRecord.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise ResultError(f"The result {path} cannot be read: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(step) for step in first["loc"]) or "the file"
-        raise ResultError(f"The result {path} is not a record of this version: {field}: {first['msg']}.") from error
+    return read_record_of(ResultRecord, path, "result")

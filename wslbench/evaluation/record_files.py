@@ -1,0 +1,46 @@
+"""Records on disk: one JSON file each, whole or not at all, of a schema or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from wslbench.errors import ResultError
+from wslbench.zoo.atomic import write_text
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+def write_record(record: BaseModel, path: Path, kind: str) -> None:
+    """Write a record, and the folders that it stands in.
+
+    Raises
+    ------
+    ResultError
+        If it cannot be written; the message says which ``kind`` of record it was.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, record.model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        raise ResultError(f"The {kind} {path} cannot be written: {error}") from error
+
+
+def read_record_of(schema: type[Record], path: Path, kind: str) -> Record:
+    """Read a record.
+
+    Raises
+    ------
+    ResultError
+        If the file cannot be read or is not a record of this schema; the message names the first wrong field.
+    """
+    try:
+        return schema.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ResultError(f"The {kind} {path} cannot be read: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(step) for step in first["loc"]) or "the file"
+        raise ResultError(f"The {kind} {path} is not a record of this version: {field}: {first['msg']}.") from error
