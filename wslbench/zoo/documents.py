@@ -71,6 +71,8 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ZooDamagedError(f"{path} is not UTF-8 text") from error
+    except FileNotFoundError as error:
+        raise ZooDamagedError(f"{path} cannot be read: no such file; {path.parent} is no zoo, or damaged") from error
     except OSError as error:
         raise ZooDamagedError(f"{path} cannot be read: {error.strerror}") from error
 
