@@ -62,8 +62,9 @@ def _content(values: pd.Series) -> tuple[str, bytes]:
         numbers = values.to_numpy(dtype="<f8", copy=True)
         numbers[np.isnan(numbers)] = np.nan  # one bit pattern for every not-a-number
         return "float", numbers.tobytes()
-    texts = [None if pd.isna(text) else text for text in values]
-    return "text", json.dumps(texts).encode()
+    texts = values.to_numpy(dtype=object, copy=True)
+    texts[values.isna().to_numpy()] = None
+    return "text", json.dumps(texts.tolist()).encode()
 
 
 def hash_annotations(card: ZooCard, models: pd.DataFrame, pairs: pd.DataFrame) -> AnnotationsEntry:

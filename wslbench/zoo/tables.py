@@ -38,6 +38,8 @@ def _plain_column(values: pd.Series) -> pd.Series:
         return values.astype("int64")
     if kinds.is_numeric_dtype(values.dtype) and not kinds.is_bool_dtype(values.dtype):
         return values.astype("float64")
+    if isinstance(values.dtype, pd.StringDtype):
+        return values.astype("str" if pd.__version__ >= "3" else object)  # text already: nothing to look through
     texts = values.astype(object)
     if not all(isinstance(text, str) for text in texts[texts.notna()]):
         raise ZooFormatError(f"column {values.name!r} holds values that are neither numbers nor text")

@@ -65,13 +65,16 @@ def kendall_tau_within(
     """
     units = weights.shape[1]
     total, count = np.zeros(units), np.zeros(units)
-    one = np.ones((1, 1))
-    for number in np.unique(group):
-        rows = np.flatnonzero(group == number)
-        tau = kendall_tau(truth[rows], prediction[rows], np.zeros(len(rows), dtype=np.int64), one)[0]
-        if np.isfinite(tau):
-            total[unit[rows[0]]] += tau
-            count[unit[rows[0]]] += 1
+    order = np.argsort(group, kind="stable")
+    _, starts, sizes = np.unique(group[order], return_index=True, return_counts=True)
+    for size in np.unique(sizes):  # groups of one size together
+        rows = order[starts[sizes == size, None] + np.arange(size)]
+        signs = [np.sign(values[rows][:, :, None] - values[rows][:, None, :]) for values in (truth, prediction)]
+        untied = [np.abs(each).sum(axis=(1, 2)) for each in signs]
+        tau = ratio((signs[0] * signs[1]).sum(axis=(1, 2)), np.sqrt(untied[0] * untied[1]), otherwise=0.0)
+        ordered = untied[0] > 0
+        np.add.at(total, unit[rows[ordered, 0]], tau[ordered])
+        np.add.at(count, unit[rows[ordered, 0]], 1)
     return ratio(weights @ total, weights @ count)
 
 
