@@ -6,11 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from wslbench.encodings.statistics import statistics
+from wslbench.encodings.weight_tokens import TokenBatch, TokenScale, from_tokens, tokens
 
 if TYPE_CHECKING:
     from wslbench.encodings.neural_graphs import graphs
 
-__all__ = ["graphs", "statistics"]
+__all__ = ["TokenBatch", "TokenScale", "from_tokens", "graphs", "statistics", "tokens"]
 
 
 def __getattr__(name: str) -> Any:
