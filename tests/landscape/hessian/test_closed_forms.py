@@ -19,6 +19,9 @@ class Linear:
     def module(self):
         return nn.Sequential(nn.Flatten(), nn.Linear(6, 3))
 
+    def example_input(self, batch):
+        return torch.zeros(batch, 1, 2, 3)
+
 
 LINEAR = Linear()
 SEEDS = [0, 1]

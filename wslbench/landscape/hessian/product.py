@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from wslbench.training import ModelStack, Objective
-from wslbench.training.activations import activations
+from wslbench.training.activations import count_activations
 from wslbench.training.objectives import Side
 from wslbench.training.stack import Tensors, evaluation_template, training_template
 
@@ -113,7 +113,9 @@ def in_groups(
     stack: ModelStack, objective: Objective, samples: NDArray[np.int64], side: Side, most: int | None = None
 ) -> Iterator[NDArray[np.int64]]:
     """The rows of a stack in groups whose activations on these samples are kept at a time; at most ``most`` in one."""
-    of_one = activations(stack.architecture, stack.architecture.example_input(1))
+    with torch.device("meta"):
+        network = evaluation_template(stack.architecture)
+    of_one = count_activations(network, stack.architecture.example_input(1).to("meta"))
     together = max(1, ACTIVATIONS_KEPT // (objective.clean(samples, side).samples * of_one))
     if most is not None:
         together = min(together, most)

@@ -17,24 +17,16 @@ def generators_of(seeds: Sequence[int]) -> list[torch.Generator]:
 
 def draw_signs(generators: Sequence[torch.Generator], like: Tensors) -> Tensors:
     """Independent signs (Rademacher) for every parameter; ``like`` has a row a generator."""
-    return _stacked(
-        [
-            {n: torch.randint(0, 2, t.shape[1:], generator=own).to(t.dtype) * 2 - 1 for n, t in like.items()}
-            for own in generators
-        ],
-        like,
-    )
+    # One call a network: it draws what a call a tensor would, one after the other.
+    numbers = sum(tensor[0].numel() for tensor in like.values())
+    drawn = torch.stack([torch.randint(0, 2, (numbers,), generator=own) for own in generators])
+    signs = unflatten(drawn * 2 - 1, like)
+    return {name: signs[name].to(tensor.device) for name, tensor in like.items()}
 
 
 def draw_normal(generators: Sequence[torch.Generator], like: Tensors) -> Tensors:
     """Independent standard normal numbers for every parameter."""
-    return _stacked(
-        [{n: torch.randn(t.shape[1:], generator=own, dtype=t.dtype) for n, t in like.items()} for own in generators],
-        like,
-    )
-
-
-def _stacked(rows: list[Tensors], like: Tensors) -> Tensors:
+    rows = [{n: torch.randn(t.shape[1:], generator=own, dtype=t.dtype) for n, t in like.items()} for own in generators]
     # Drawn on the processor and then moved: the same numbers on every device.
     return {name: torch.stack([row[name] for row in rows]).to(tensor.device) for name, tensor in like.items()}
 
