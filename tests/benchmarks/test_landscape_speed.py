@@ -45,52 +45,60 @@ def network_of(stack, row):
     return network
 
 
-def test_hessians_of_convolutional_networks(against, problem):
-    """Trace by 8 probes and top eigenvalue by 10 Lanczos steps, 256 samples."""
-    compare_hessians(against, *problem)
+def hessians(stack, objective, seeds):
+    hessian_trace(stack, objective, SAMPLES, seeds, relative_tolerance=1e-9, maximum_probes=PROBES)
+    top_eigenvalue(stack, objective, SAMPLES, seeds, iterations=ITERATIONS, relative_tolerance=1e-9)
 
 
-def test_hessians_of_perceptrons(against, perceptrons):
-    """The same for two hidden layers."""
-    compare_hessians(against, *perceptrons)
+def same_functions(stack, objective):
+    """Our own functions, called for one network after the other."""
+    for row in range(NETWORKS):
+        hessians(stack.select([row]), objective, [row])
 
 
-def compare_hessians(against, stack, objective):
-    """The obvious way keeps the graph of the gradient as well, of one network after the other."""
+def plain_loop(stack, objective):
+    """The obvious way without us: it keeps the graph of the gradient as well, of one network after the other."""
     images, labels = objective.train_images.clean(SAMPLES), objective.train_labels[SAMPLES]
+    for row in range(NETWORKS):
+        network = network_of(stack, row)
+        parameters = list(network.parameters())
+        loss = cross_entropy(network(images), labels)
+        gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters, create_graph=True)])
 
-    def ours():
-        seeds = list(range(NETWORKS))
-        hessian_trace(stack, objective, SAMPLES, seeds, relative_tolerance=1e-9, maximum_probes=PROBES)
-        top_eigenvalue(stack, objective, SAMPLES, seeds, iterations=ITERATIONS, relative_tolerance=1e-9)
+        def product(vector, gradient=gradient, parameters=parameters):
+            image = torch.autograd.grad(gradient, parameters, vector, retain_graph=True)
+            return torch.cat([part.flatten() for part in image])
 
-    def one_by_one():
-        for row in range(NETWORKS):
-            network = network_of(stack, row)
-            parameters = list(network.parameters())
-            loss = cross_entropy(network(images), labels)
-            gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters, create_graph=True)])
+        for _ in range(PROBES):
+            signs = torch.randint(0, 2, gradient.shape).float() * 2 - 1
+            signs @ product(signs)
+        basis = [torch.randn(gradient.shape)]
+        basis[0] /= basis[0].norm()
+        diagonal, side = [], []
+        for _ in range(ITERATIONS):
+            image = product(basis[-1])
+            diagonal.append(float(image @ basis[-1]))
+            for vector in basis:
+                image = image - (image @ vector) * vector
+            side.append(float(image.norm()))
+            basis.append(image / side[-1])
+        np.linalg.eigvalsh(np.diag(diagonal) + np.diag(side[:-1], 1) + np.diag(side[:-1], -1))
 
-            def product(vector, gradient=gradient, parameters=parameters):
-                image = torch.autograd.grad(gradient, parameters, vector, retain_graph=True)
-                return torch.cat([part.flatten() for part in image])
 
-            for _ in range(PROBES):
-                signs = torch.randint(0, 2, gradient.shape).float() * 2 - 1
-                signs @ product(signs)
-            basis = [torch.randn(gradient.shape)]
-            basis[0] /= basis[0].norm()
-            diagonal, side = [], []
-            for _ in range(ITERATIONS):
-                image = product(basis[-1])
-                diagonal.append(float(image @ basis[-1]))
-                for vector in basis:
-                    image = image - (image @ vector) * vector
-                side.append(float(image.norm()))
-                basis.append(image / side[-1])
-            np.linalg.eigvalsh(np.diag(diagonal) + np.diag(side[:-1], 1) + np.diag(side[:-1], -1))
+@pytest.mark.parametrize("one_by_one", [same_functions, plain_loop])
+def test_hessians_of_convolutional_networks(against, problem, one_by_one):
+    """Trace by 8 probes and top eigenvalue by 10 Lanczos steps, 256 samples."""
+    compare_hessians(against, *problem, one_by_one)
 
-    against(ours, one_by_one, rounds=3)
+
+@pytest.mark.parametrize("one_by_one", [same_functions, plain_loop])
+def test_hessians_of_perceptrons(against, perceptrons, one_by_one):
+    """The same for two hidden layers."""
+    compare_hessians(against, *perceptrons, one_by_one)
+
+
+def compare_hessians(against, stack, objective, one_by_one):
+    against(lambda: hessians(stack, objective, list(range(NETWORKS))), lambda: one_by_one(stack, objective), rounds=3)
 
 
 def test_curves(against, problem):
