@@ -1,0 +1,11 @@
+"""Judging generated weights: by what networks compute, not by where their weights lie.
+
+Published generators mostly return near-copies of the networks that they were trained on (Zeng et al. 2025, arXiv
+2506.07998), and a distance between weights is fooled by any symmetry. So novelty is functional, and accuracy is judged
+at equal novelty.
+"""
+
+from wslbench.generation.envelope import Envelope, upper_envelope
+from wslbench.generation.functional import Originality, disagreement, error_overlap, originality
+
+__all__ = ["Envelope", "Originality", "disagreement", "error_overlap", "originality", "upper_envelope"]
