@@ -57,3 +57,15 @@ def test_stored_tensors_are_float32_without_counters(inputs):
     assert {array.dtype.name for array in arrays.values()} == {"float32"}
     assert not any("num_batches" in name for name in arrays)
     assert [n for n in ARCHITECTURE.module().state_dict() if "num_batches" not in n] == list(arrays)
+
+
+def test_a_stack_of_any_strides_gets_the_same_statistics(inputs):
+    """Written into in place: of statistics that are no plain array, nothing would arrive."""
+    stack = ModelStack.initialise(ARCHITECTURE, [0, 1])
+    turned = {name: tensor.T.contiguous().T for name, tensor in stack.statistics.items()}
+    assert not any(tensor.is_contiguous() for tensor in turned.values())
+    one, other = (
+        reestimate_batch_norm(ModelStack(ARCHITECTURE, stack.parameters, statistics), inputs)
+        for statistics in (stack.statistics, turned)
+    )
+    assert all(torch.equal(tensor, other.statistics[name]) for name, tensor in one.statistics.items())

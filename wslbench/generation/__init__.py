@@ -7,5 +7,18 @@ at equal novelty.
 
 from wslbench.generation.envelope import Envelope, upper_envelope
 from wslbench.generation.functional import Originality, disagreement, error_overlap, originality
+from wslbench.generation.phase_of_draw import PhaseOfDraw, phase_of_draw
+from wslbench.generation.quality import Quality, quality
 
-__all__ = ["Envelope", "Originality", "disagreement", "error_overlap", "originality", "upper_envelope"]
+__all__ = [
+    "Envelope",
+    "Originality",
+    "PhaseOfDraw",
+    "Quality",
+    "disagreement",
+    "error_overlap",
+    "originality",
+    "phase_of_draw",
+    "quality",
+    "upper_envelope",
+]

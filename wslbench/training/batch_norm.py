@@ -47,7 +47,11 @@ def reestimate_from_batches(stack: ModelStack, batches: Iterable[Tensor]) -> Mod
         return stack
     for layer in layers:
         layer.num_batches_tracked = None
-    statistics = {name: torch.zeros_like(tensor) for name, tensor in stack.statistics.items()}
+    # Contiguous whatever the stack is: the layers write into views, and into a copy where there can be no view.
+    statistics = {
+        name: torch.zeros_like(tensor, memory_format=torch.contiguous_format)
+        for name, tensor in stack.statistics.items()
+    }
 
     def forward_one(parameters: Tensors, running: Tensors, batch: Tensor) -> Tensor:
         return functional_call(template, (parameters, running), (batch,))  # type: ignore[no-any-return]
