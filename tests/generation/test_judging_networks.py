@@ -7,8 +7,10 @@ import pytest
 import torch
 
 import wslbench
+from wslbench import symmetry
 from wslbench.annotation.options import options_of
-from wslbench.generation import originality, phase_of_draw, quality
+from wslbench.generation import originality, phase_of_draw, quality, weight_distance
+from wslbench.generation.quality import predicted_classes, with_statistics
 from wslbench.landscape import PhaseCutoffs
 from wslbench.training import ModelStack
 
@@ -25,6 +27,12 @@ def cell(zoo):
     return stack_of(zoo, rows), rows, options_of(zoo).training_data(zoo.name).objective(architecture(zoo, rows))
 
 
+@pytest.fixture(scope="module")
+def judged(cell):
+    stack, _, objective = cell
+    return quality(stack, objective, "test")
+
+
 def architecture(zoo, rows):
     return zoo.card.architectures[rows["architecture"].iloc[0]]
 
@@ -37,23 +45,26 @@ def stack_of(zoo, rows):
     )
 
 
-def test_accuracy_at_once_is_the_stored_one(cell):
-    stack, rows, objective = cell
-    found = quality(stack, objective, "test")
-    np.testing.assert_allclose(found.accuracy, rows["test_accuracy"], atol=1e-6)
-    assert found.classes.shape == (5, len(objective.test_labels))
-    assert set(found.finetuned) == {1, 5}
-    again = quality(stack, objective, "test")
-    assert all(np.array_equal(found.finetuned[epoch], again.finetuned[epoch]) for epoch in (1, 5))
+def test_accuracy_at_once_is_the_stored_one(cell, judged):
+    _, rows, objective = cell
+    np.testing.assert_allclose(judged.accuracy, rows["test_accuracy"], atol=1e-6)
+    assert judged.classes.shape == (5, len(objective.test_labels))
+    assert set(judged.finetuned) == {1, 5}
 
 
-def test_statistics_that_come_with_a_draw_do_not_matter(cell):
+def test_a_network_has_the_same_numbers_in_other_company(cell, judged):
     stack, _, objective = cell
-    spoilt = ModelStack(
-        stack.architecture, stack.parameters, {n: torch.full_like(t, 9.0) for n, t in stack.statistics.items()}
-    )
-    one, other = (quality(each, objective, "test") for each in (stack, spoilt))
-    assert np.array_equal(one.classes, other.classes)
+    found = quality(stack.select([0, 1]), objective, "test")
+    assert np.array_equal(found.classes, judged.classes[:2])
+    for epoch in (1, 5):
+        np.testing.assert_allclose(found.finetuned[epoch], judged.finetuned[epoch][:2], atol=1e-9)
+
+
+def test_statistics_that_come_with_a_draw_do_not_matter(cell, judged):
+    stack, _, objective = cell
+    spoilt = {name: torch.full_like(tensor, 9.0) for name, tensor in stack.statistics.items()}
+    found = with_statistics(ModelStack(stack.architecture, stack.parameters, spoilt), objective)
+    assert np.array_equal(predicted_classes(found, objective), judged.classes)
 
 
 def test_random_networks_learn_in_fine_tuning(cell):
@@ -63,7 +74,7 @@ def test_random_networks_learn_in_fine_tuning(cell):
     assert found.accuracy.mean() < found.finetuned[1].mean() < found.finetuned[5].mean()
 
 
-def test_a_network_that_diverges_is_wrong_not_an_error(cell):
+def test_a_network_that_diverges_is_wrong_not_an_error(cell, judged):
     stack, _, objective = cell
     parameters = {name: tensor.clone() for name, tensor in stack.parameters.items()}
     for tensor in parameters.values():
@@ -71,7 +82,7 @@ def test_a_network_that_diverges_is_wrong_not_an_error(cell):
     found = quality(ModelStack(stack.architecture, parameters, stack.statistics), objective, "test")
     assert found.accuracy[1] < 0.5
     assert np.isfinite(np.stack(list(found.finetuned.values()))).all()
-    np.testing.assert_allclose(found.accuracy[2:], quality(stack, objective, "test").accuracy[2:], atol=1e-6)
+    np.testing.assert_allclose(found.accuracy[2:], judged.accuracy[2:], atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered in divide")  # five seeds make two disjoint pairs
@@ -87,15 +98,25 @@ def test_the_phase_of_a_cells_own_seeds_is_the_cells(zoo, cell):
     assert found.fidelity("IV-B", diversity=1.0) < 0.1
 
 
-def test_disguised_copies_have_no_novelty(zoo, cell):
-    from wslbench import symmetry
-
+def test_disguised_copies_have_no_novelty_and_no_distance(zoo, cell):
     stack, rows, objective = cell
-    models = zoo.models(rows.index)
-    (moved,) = symmetry.disguise(models, 7).by_architecture()
-    tensors = {name: torch.tensor(moved[name]) for name in moved.keys()}  # noqa: SIM118
-    copies = quality(ModelStack.from_tensors(stack.architecture, tensors), objective, "test").classes
-    train = quality(stack, objective, "test").classes
-    found = originality(copies, train[:3], train[3:])
+    (moved,) = symmetry.disguise(zoo.models(rows.index), 7).by_architecture()
+    copies = ModelStack.from_tensors(
+        stack.architecture,
+        {name: torch.tensor(moved[name]) for name in moved.keys()},  # noqa: SIM118
+    )
+    classes = predicted_classes(with_statistics(copies, objective), objective)
+    train = predicted_classes(stack, objective)
+    found = originality(classes, train[:3], train[3:])
     assert (found.novelty[:3] == 0).all()
     assert (found.novelty[3:] > 0).all()
+    copies = with_statistics(copies, objective)
+    apart = [(copies.parameters[n] - stack.parameters[n]).flatten(1).norm(dim=1) for n in stack.parameters]
+    assert torch.stack(apart).amax(0).min() > 0.1
+    np.testing.assert_allclose(weight_distance(copies, stack), 0, atol=1e-4)
+    assert (weight_distance(copies.select([1, 2, 3, 4, 0]), stack) > 0.3).all()
+    broken = {name: torch.where(torch.arange(5).view(-1, *[1] * (t.ndim - 1)) == 2, torch.nan, t)
+              for name, t in stack.parameters.items()}  # fmt: skip
+    found = weight_distance(ModelStack(stack.architecture, broken, stack.statistics), stack)
+    assert np.isnan(found[2])
+    np.testing.assert_allclose(np.delete(found, 2), 0, atol=1e-4)

@@ -9,6 +9,7 @@ from wslbench.generation.envelope import Envelope, upper_envelope
 from wslbench.generation.functional import Originality, disagreement, error_overlap, originality
 from wslbench.generation.phase_of_draw import PhaseOfDraw, phase_of_draw
 from wslbench.generation.quality import Quality, quality
+from wslbench.generation.weight_distance import weight_distance
 
 __all__ = [
     "Envelope",
@@ -21,4 +22,5 @@ __all__ = [
     "phase_of_draw",
     "quality",
     "upper_envelope",
+    "weight_distance",
 ]
