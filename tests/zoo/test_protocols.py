@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wslbench.annotation.protocol_splits import protocol_splits
 from wslbench.errors import SplitError
 from wslbench.zoo import PROTOCOLS, make_split
 
@@ -114,6 +115,39 @@ def test_runs_of_cells_left_out_are_left_out() -> None:
     cells, runs = grid(3, 3, 1)
     split = make_split(cells.iloc[2:], runs, "new-load", 0, **AXES)
     assert set(split.table["cell_id"]) == set(cells["cell_id"].iloc[2:])
+
+
+def many_seeds(seeds: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    cells, _ = grid(2, 2, 0)
+    runs = cells[["cell_id"]].merge(pd.DataFrame({"seed": range(seeds)}), how="cross")
+    return cells, runs.assign(run_id=runs["cell_id"] + "-" + runs["seed"].astype(str))
+
+
+def test_seeds_within_cells_are_dealt_evenly_and_alone() -> None:
+    cells, runs = many_seeds(66)
+    split = make_split(cells, runs, "within-cell-seeds", 0, **AXES)
+    assert split.unit == "run"
+    counts = split.table.groupby(["cell_id", "fold"]).size().unstack()
+    assert counts.shape == (4, 4)
+    assert set(counts.to_numpy().ravel()) == {16, 17}
+    assert sorted(split.table["run_id"]) == sorted(runs["run_id"])
+    split.validate_against(runs)
+    again = make_split(cells, runs.sample(frac=1, random_state=1), "within-cell-seeds", 0, **AXES)
+    assert again.hash == split.hash
+    assert make_split(cells, runs, "within-cell-seeds", 1, **AXES).hash != split.hash
+
+
+def test_few_seeds_are_not_torn_apart() -> None:
+    with pytest.raises(SplitError, match="has 31 seeds: 'within-cell-seeds' takes 32"):
+        make_split(*many_seeds(31), "within-cell-seeds", 0, **AXES)
+
+
+@pytest.mark.parametrize("seeds", [5, 40])
+def test_a_zoo_gets_the_protocol_only_where_its_cells_have_many_seeds(seeds: int) -> None:
+    cells, runs = many_seeds(seeds)
+    indexed = cells.set_index("cell_id").assign(unfinished=False)
+    splits, _ = protocol_splits("zoo", indexed, runs, "width", "rate")
+    assert ("within-cell-seeds" in {split.protocol for split in splits}) == (seeds == 40)
 
 
 def test_a_cell_without_phase_cannot_be_stratified() -> None:

@@ -8,7 +8,7 @@ from wslbench.errors import SplitError
 from wslbench.training import seed_from
 from wslbench.zoo import Split, make_split
 from wslbench.zoo.identity import run_id
-from wslbench.zoo.protocols import PROTOCOLS
+from wslbench.zoo.protocols import MANY_SEEDS, PROTOCOLS, WITHIN_CELL_SEEDS
 
 
 def protocol_splits(
@@ -31,7 +31,9 @@ def protocol_splits(
     ids = table["run_id"] if "run_id" in table else _run_ids(table)
     runs = pd.DataFrame({"run_id": ids, "cell_id": table["cell_id"]})
     splits, refused = [], []
-    for protocol in PROTOCOLS:
+    seeds = runs[runs["cell_id"].isin(usable["cell_id"])].drop_duplicates("run_id")["cell_id"].value_counts()
+    many = len(seeds) > 0 and seeds.min() >= MANY_SEEDS
+    for protocol in (*PROTOCOLS, WITHIN_CELL_SEEDS) if many else PROTOCOLS:
         seed = seed_from(zoo, "split", protocol)
         try:
             splits.append(make_split(usable, runs, protocol, seed, load=load, temperature=temperature))

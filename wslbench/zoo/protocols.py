@@ -10,6 +10,8 @@ from wslbench.zoo.splits import Split, unit_name
 
 NEW_PHASE = "new-phase"
 NEW_ZOO = "new-zoo"  # no split of one zoo: all of one is train, all of another is test
+WITHIN_CELL_SEEDS = "within-cell-seeds"  # for generators alone: seeds of a cell are near-copies as far as targets go
+MANY_SEEDS = 32  # a cell's, from which on some can be held out and the others still say what the cell is like
 PROTOCOLS = ("phase-stratified", "new-load", "new-temperature", NEW_PHASE)
 DEFAULT_PROTOCOL = "phase-stratified"
 
@@ -48,13 +50,15 @@ def make_split(
     ------
     SplitError
         If the protocol is unknown, a cell has no phase to be stratified by, or there is too little to split: no cell,
-        one block, one phase.
+        one block, one phase, or a cell of fewer seeds than :data:`MANY_SEEDS` to be torn apart.
     """
     cells = cells.drop_duplicates("cell_id").set_index("cell_id").sort_index()
     if protocol == NEW_PHASE:
         cells = cells[cells["phase"].notna()]
     if cells.empty:
         raise SplitError(f"there is no cell to make the split {protocol!r} of")
+    if protocol == WITHIN_CELL_SEEDS:
+        return _within_cells(runs[runs["cell_id"].isin(cells.index)], blocks, seed)
     if protocol == "phase-stratified":
         fold_of, unit = _deal(cells["phase"], folds, seed), "cell"
         unit_of = pd.Series(cells.index, index=cells.index)
@@ -65,11 +69,24 @@ def make_split(
         unit = load if protocol == "new-load" else temperature
         fold_of, unit_of = _blocks(cells[unit], blocks), cells[unit].map(unit_name)
     else:
-        raise SplitError(f"unknown protocol {protocol!r}: there are {', '.join(PROTOCOLS)}")
+        raise SplitError(f"unknown protocol {protocol!r}: there are {', '.join((*PROTOCOLS, WITHIN_CELL_SEEDS))}")
     table = runs[["run_id", "cell_id"]].drop_duplicates()
     table = table[table["cell_id"].isin(cells.index)]
     table = table.assign(unit=table["cell_id"].map(unit_of), fold=table["cell_id"].map(fold_of))
     return Split(protocol, unit, table)
+
+
+def _within_cells(runs: pd.DataFrame, folds: int, seed: int) -> Split:
+    """Every cell's runs shuffled and dealt, so that each fold holds as many of each cell as of any other."""
+    table = runs[["run_id", "cell_id"]].drop_duplicates().sort_values(["cell_id", "run_id"], ignore_index=True)
+    seeds = table["cell_id"].value_counts()
+    if seeds.min() < MANY_SEEDS:
+        raise SplitError(
+            f"cell {seeds.idxmin()!r} has {seeds.min()} seeds: {WITHIN_CELL_SEEDS!r} takes {MANY_SEEDS} or more"
+        )
+    generator = np.random.default_rng(seed)
+    dealt = np.concatenate([generator.permutation(count) % folds for count in seeds.sort_index()])
+    return Split(WITHIN_CELL_SEEDS, "run", table.assign(unit=table["run_id"], fold=dealt))
 
 
 def _deal(phases: pd.Series, folds: int, seed: int) -> pd.Series:
