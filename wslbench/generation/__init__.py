@@ -7,17 +7,21 @@ at equal novelty.
 
 from wslbench.generation.envelope import Envelope, upper_envelope
 from wslbench.generation.functional import Originality, disagreement, error_overlap, originality
+from wslbench.generation.lift import Draw, Lift, lift_of
 from wslbench.generation.phase_of_draw import PhaseOfDraw, phase_of_draw
 from wslbench.generation.quality import Quality, quality
 from wslbench.generation.weight_distance import weight_distance
 
 __all__ = [
+    "Draw",
     "Envelope",
+    "Lift",
     "Originality",
     "PhaseOfDraw",
     "Quality",
     "disagreement",
     "error_overlap",
+    "lift_of",
     "originality",
     "phase_of_draw",
     "quality",
