@@ -38,7 +38,6 @@ SCALERS: Final = ("identity", "amplification", "attenuation")
 FREQUENCIES: Final = (1.0, 2.0, 4.0)
 KINDS: Final = 4  # of nodes, and of edges
 VARIANCE: Final = 4  # the column of x that holds a batch norm's
-MOST_EDGES: Final = 12_000_000  # over all epochs: large graphs are seen in fewer of them
 FEWEST_EPOCHS: Final = 6
 
 
@@ -51,6 +50,8 @@ class Settings(NamedTuple):
         Numbers a node and an edge, and rounds of messages.
     dropout
         Share of the read-out's numbers left out in training.
+    edges
+        Most edges over all epochs: large graphs are seen in fewer of them.
     schedule
         How the network is trained.
     """
@@ -59,7 +60,8 @@ class Settings(NamedTuple):
     edge_width: int = 16
     layers: int = 2
     dropout: float = 0.2
-    schedule: Schedule = Schedule(epochs=40, patience=6, batch=32, rate=2e-3, decay=0.05, averaging=0.95)
+    edges: int = 40_000_000
+    schedule: Schedule = Schedule(epochs=40, patience=15, batch=32, rate=2e-3, decay=0.05, averaging=0.95)
 
 
 class GraphEncoder:
@@ -87,7 +89,7 @@ class GraphEncoder:
         self._network = Network(encoded, self._objective.outputs, self.settings).to(context.device)
         self.parameters = sum(parameter.numel() for parameter in self._network.parameters())
         edges = max(1, encoded.num_edges)
-        epochs = max(FEWEST_EPOCHS, min(self.settings.schedule.epochs, MOST_EDGES // edges))
+        epochs = max(FEWEST_EPOCHS, min(self.settings.schedule.epochs, self.settings.edges // edges))
         self.history = train(
             self._network,
             lambda rows: self._network(Batch.from_data_list([each[row] for row in rows.tolist()]).to(context.device)),
@@ -127,7 +129,7 @@ class Network(nn.Module):
         degrees = torch.bincount(degree(example.edge_index[1], example.num_nodes, dtype=torch.long))
         self.nodes, self.edges = Standardised(node_numbers(example)), Standardised(edge_numbers(example))
         described = node_description(example).shape[1]
-        width, edge_width, layers, dropout, _ = settings
+        width, edge_width, layers, dropout, *_ = settings
         self.node_entry = nn.Linear(self.nodes.columns + described, width)
         self.edge_entry = nn.Linear(self.edges.columns + KINDS, edge_width)
         self.layers = nn.ModuleList(Layer(width, edge_width, degrees) for _ in range(layers))

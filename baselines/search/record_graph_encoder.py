@@ -8,9 +8,14 @@ from __future__ import annotations
 from recorded_search import FOLDER, record
 
 from graph_encoder import GraphEncoder, Settings  # isort: skip - recorded_search says where baselines are
+from neural_training import Schedule  # isort: skip
 
-TASKS = ("digits-cnn.phase", "digits-cnn.test-accuracy")
-BASE = Settings()
+TASKS = ("digits-cnn.phase", "digits-cnn.test-accuracy", "convection-pinn.phase", "convection-pinn.error")
+BASE = Settings(
+    width=32, edge_width=16, layers=2, dropout=0.2, edges=12_000_000,
+    schedule=Schedule(epochs=40, patience=6, batch=32, rate=2e-3, decay=0.05, averaging=0.95),
+)  # fmt: skip
+PATIENT = BASE._replace(edges=40_000_000, schedule=BASE.schedule._replace(patience=15))
 TRIED = {
     "start": BASE,
     "one layer": BASE._replace(layers=1),
@@ -22,6 +27,11 @@ TRIED = {
     "half the rate": BASE._replace(schedule=BASE.schedule._replace(rate=1e-3)),
     "twice the rate": BASE._replace(schedule=BASE.schedule._replace(rate=4e-3)),
     "no averaging": BASE._replace(schedule=BASE.schedule._replace(averaging=0.0)),
+    "patience 15": PATIENT,
+    "patience 15, decay .01, averaging .98": PATIENT._replace(
+        schedule=PATIENT.schedule._replace(decay=0.01, averaging=0.98)
+    ),
+    "patience 15, batch 16": PATIENT._replace(schedule=PATIENT.schedule._replace(batch=16)),
 }
 
 

@@ -135,14 +135,16 @@ def score(target: npt.NDArray[Any], prediction: npt.NDArray[Any], classes: tuple
 
 
 def as_markdown(found: Mapping[str, Any], tasks: tuple[str, ...]) -> str:
-    """A row a setting: the mean score on each task, and the mean of those."""
+    """A row a setting: the mean score on each task, and the mean of those where none is missing."""
     lines = ["| settings | " + " | ".join(f"`{task}`" for task in tasks) + " | mean |"]
     lines.append("|---|" + "---:|" * (len(tasks) + 1))
     for name, entry in found.items():
-        cells = [entry["tasks"].get(task) for task in tasks]
-        if None in cells:
-            continue
-        means = [float(np.mean(cell["scores"])) for cell in cells]
-        numbers = [f"{value:.3f}".replace("0.", ".", 1) for value in [*means, float(np.mean(means))]]
+        means = [_mean(entry["tasks"].get(task)) for task in tasks]
+        whole = None if None in means else float(np.mean([mean for mean in means if mean is not None]))
+        numbers = ["–" if mean is None else f"{mean:.3f}".replace("0.", ".", 1) for mean in (*means, whole)]
         lines.append(f"| {name} | " + " | ".join(numbers) + " |")
     return "\n".join(lines)
+
+
+def _mean(found: Mapping[str, Any] | None) -> float | None:
+    return None if found is None else float(np.mean(found["scores"]))

@@ -27,7 +27,11 @@ def trained_for(epochs: int) -> Any:
 
 
 def fitted(unit: Unit, seed: int = 0, epochs: int = 3) -> Any:
-    method = encoder.GraphEncoder(trained_for(epochs))
+    return fitted_with(unit, trained_for(epochs), seed)
+
+
+def fitted_with(unit: Unit, settings: Any, seed: int = 0) -> Any:
+    method = encoder.GraphEncoder(settings)
     cells = np.unique(unit.train.cells, return_inverse=True)[1]
     context = Context(unit.task, unit.classes, cells, seed, "cpu", math.inf)
     target = np.array(unit.classes)[unit.target] if unit.classes else unit.target
@@ -105,9 +109,10 @@ def test_every_builder_is_taken(case: Any) -> None:
 
 
 def test_large_graphs_are_seen_in_fewer_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "MOST_EDGES", 1)
     monkeypatch.setattr(encoder, "FEWEST_EPOCHS", 2)
-    assert len(fitted(VALUES, epochs=5).history.losses) == 2
+    settings = trained_for(5)
+    assert len(fitted_with(VALUES, settings).history.losses) == 5
+    assert len(fitted_with(VALUES, settings._replace(edges=1)).history.losses) == 2
 
 
 def test_squashed_numbers_are_in_units_of_their_spread() -> None:
