@@ -26,15 +26,15 @@ import torch
 from neural_training import Objective, Schedule, train
 from torch import Tensor, nn
 from torch_geometric.data import Batch
-from torch_geometric.nn.aggr import DegreeScalerAggregation, MultiAggregation
 from torch_geometric.utils import degree
 
 from wslbench import Models
 from wslbench.encodings import graphs
 from wslbench.typing import Context
 
-AGGREGATIONS: Final = ("mean", "max", "std")
-SCALERS: Final = ("identity", "amplification", "attenuation")
+AGGREGATIONS: Final = 3  # mean, maximum, standard deviation
+SCALERS: Final = 3  # as it is, amplified, attenuated
+LEAST_VARIANCE: Final = 1e-5
 FREQUENCIES: Final = (1.0, 2.0, 4.0)
 KINDS: Final = 4  # of nodes, and of edges
 VARIANCE: Final = 4  # the column of x that holds a batch norm's
@@ -97,11 +97,12 @@ class GraphEncoder:
             context,
             self.settings.schedule._replace(epochs=epochs),
         )
+        self._network.double()
 
     def predict(self, models: Models) -> npt.NDArray[np.float64]:
-        """Probabilities ``[n, classes]``, or values ``[n]``."""
+        """Probabilities ``[n, classes]``, or values ``[n]``; in float64, as CUDA adds edges up in no fixed order."""
         encoded = graphs(models)
-        encoded.edge_attr = resized(encoded.edge_attr, self._kernel)
+        encoded.x, encoded.edge_attr = encoded.x.double(), resized(encoded.edge_attr, self._kernel).double()
         each = encoded.to_data_list()
         batch = self.settings.schedule.batch
         outputs = []
@@ -126,15 +127,14 @@ class Network(nn.Module):
 
     def __init__(self, example: Batch, outputs: int, settings: Settings) -> None:
         super().__init__()
-        degrees = torch.bincount(degree(example.edge_index[1], example.num_nodes, dtype=torch.long))
+        typical = float(degree(example.edge_index[1], example.num_nodes).log1p().mean())
         self.nodes, self.edges = Standardised(node_numbers(example)), Standardised(edge_numbers(example))
         described = node_description(example).shape[1]
         width, edge_width, layers, dropout, *_ = settings
         self.node_entry = nn.Linear(self.nodes.columns + described, width)
         self.edge_entry = nn.Linear(self.edges.columns + KINDS, edge_width)
-        self.layers = nn.ModuleList(Layer(width, edge_width, degrees) for _ in range(layers))
-        self.pool = MultiAggregation(list(AGGREGATIONS))
-        pooled = len(AGGREGATIONS) * (width * KINDS + edge_width)
+        self.layers = nn.ModuleList(Layer(width, edge_width, typical) for _ in range(layers))
+        pooled = AGGREGATIONS * (width * KINDS + edge_width)
         self.read_out = nn.Sequential(
             nn.LayerNorm(pooled),
             nn.Dropout(dropout),
@@ -153,34 +153,93 @@ class Network(nn.Module):
         for layer in self.layers:
             hidden, edges = layer(hidden, edges, batch.edge_index)
         # One pool a kind of node: a graph's number times the kinds, plus the kind.
-        by_kind = self.pool(hidden, batch.batch * KINDS + batch.node_kind, dim_size=batch.num_graphs * KINDS)
-        by_edge = self.pool(edges, batch.batch[batch.edge_index[1]], dim_size=batch.num_graphs)
+        by_kind = summaries(hidden, batch.batch * KINDS + batch.node_kind, batch.num_graphs * KINDS)
+        by_edge = summaries(edges, batch.batch[batch.edge_index[1]], batch.num_graphs)
         outputs: Tensor = self.read_out(torch.cat([by_kind.reshape(batch.num_graphs, -1), by_edge], 1))
         return outputs
 
 
 class Layer(nn.Module):
-    """One round of messages: edges from their ends, then nodes from their edges on either side."""
+    """One round of messages: edges from their ends, then nodes from their edges on either side.
 
-    def __init__(self, width: int, edge_width: int, degrees: Tensor) -> None:
+    Parameters
+    ----------
+    width, edge_width
+        Numbers a node, and an edge.
+    typical
+        Mean over nodes of log(1 + how many edges enter), by which aggregates are scaled.
+    """
+
+    def __init__(self, width: int, edge_width: int, typical: float) -> None:
         super().__init__()
+        self.typical = typical
         self.norm, self.edge_norm = nn.LayerNorm(width), nn.LayerNorm(edge_width)
         # Ends enter by a sum of linear maps: what depends on a node alone is worked out once a node, not once an edge.
         self.source, self.target = nn.Linear(width, edge_width), nn.Linear(width, edge_width)
         self.edge, self.edge_out = nn.Linear(edge_width, edge_width), nn.Linear(edge_width, edge_width)
-        self.gather = DegreeScalerAggregation(list(AGGREGATIONS), list(SCALERS), degrees)
-        gathered = 2 * edge_width * len(AGGREGATIONS) * len(SCALERS)
+        gathered = 2 * edge_width * AGGREGATIONS * SCALERS
         self.update = nn.Sequential(nn.Linear(width + gathered, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
 
     def forward(self, hidden: Tensor, edges: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
         """Nodes ``[nodes, width]`` and edges ``[edges, edge_width]`` to the same shapes; ``ends`` is ``[2, edges]``."""
         normed = self.norm(hidden)
-        message = self.edge(self.edge_norm(edges)) + self.source(normed)[ends[0]] + self.target(normed)[ends[1]]
-        message = nn.functional.silu(message)
+        message = self.edge(self.edge_norm(edges))
+        message = message + self.source(normed).index_select(0, ends[0])
+        message = nn.functional.silu(message + self.target(normed).index_select(0, ends[1]))
         edges = edges + self.edge_out(message)
-        sides = [self.gather(message, side, dim_size=len(hidden)) for side in (ends[1], ends[0])]
+        sides = [gathered(message, side, len(hidden), self.typical) for side in (ends[1], ends[0])]
         hidden = hidden + self.update(torch.cat([normed, *sides], 1))
         return hidden, edges
+
+
+def gathered(messages: Tensor, ends: Tensor, nodes: int, typical: float) -> Tensor:
+    """PNA: what a node's messages are like, plain, and scaled up and down with how many there are.
+
+    Returns
+    -------
+    ``[nodes, messages' columns × AGGREGATIONS × SCALERS]``; zeros where no edge ends.
+    """
+    plain = summaries(messages, ends, nodes)
+    factor = degree(ends, nodes, dtype=messages.dtype)[:, None].log1p() / typical
+    return torch.cat([plain, plain * factor, plain / factor.clamp_min(math.log(2) / typical)], 1)
+
+
+def summaries(rows: Tensor, groups: Tensor, count: int) -> Tensor:
+    """Mean, maximum and standard deviation of the rows of each group; zeros for a group without any.
+
+    Rows are gathered and added whole: at 16 numbers a row, training is nearly twice as fast as with aggregations that
+    give every number an index of its own.
+
+    Returns
+    -------
+    ``[count, columns × AGGREGATIONS]``.
+    """
+    empty = rows.new_zeros(count, rows.shape[1])
+    sizes = degree(groups, count, dtype=rows.dtype)[:, None].clamp_min(1)
+    mean = empty.index_add(0, groups, rows) / sizes
+    variance = empty.index_add(0, groups, rows * rows) / sizes - mean * mean
+    spread = torch.where(variance > LEAST_VARIANCE, variance.clamp_min(LEAST_VARIANCE).sqrt(), 0)
+    highest: Tensor = Maximum.apply(rows, groups, count)  # type: ignore[no-untyped-call]
+    return torch.cat([mean, highest, spread], 1)
+
+
+class Maximum(torch.autograd.Function):
+    """The highest row of each group, ``[count, columns]``, and 0 for a group without any."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, groups: Tensor, count: int) -> Tensor:
+        """Keep what tells which rows were highest."""
+        highest = rows.new_zeros(count, rows.shape[1])
+        highest.scatter_reduce_(0, groups[:, None].expand_as(rows), rows, "amax", include_self=False)
+        ctx.save_for_backward(rows, highest, groups)
+        return highest
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None]:
+        """To the highest rows, all of them where several are."""
+        rows, highest, groups = ctx.saved_tensors
+        gradient: Tensor = gradients[0].index_select(0, groups)
+        return gradient.masked_fill_(rows != highest.index_select(0, groups), 0), None, None
 
 
 class Standardised(nn.Module):

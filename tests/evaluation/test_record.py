@@ -222,3 +222,11 @@ def test_a_file_that_is_no_record_is_named_with_its_first_wrong_field(tmp_path: 
     path.write_text("{")
     with pytest.raises(ResultError, match="not a record"):
         read_record(path)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_device_is_on_record(device: str) -> None:
+    problem = make_problem()
+    answer = predictions(problem, guesses(problem, 0.3, seed=9))
+    record = build_record(problem, answer, method(), outcomes(problem), NO_FLOORS, device=device)
+    assert record.environment["device"].startswith(device)

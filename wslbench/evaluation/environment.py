@@ -9,12 +9,19 @@ from importlib import metadata
 _PACKAGES = ("torch", "torch-geometric", "numpy", "pandas", "scikit-learn", "scipy", "lightgbm")
 
 
-def environment() -> dict[str, str]:
-    """Names and versions, as text; packages that are not installed are left out."""
+def environment(device: str = "cpu") -> dict[str, str]:
+    """Names and versions, as text; packages that are not installed are left out.
+
+    Parameters
+    ----------
+    device
+        The torch device that the method was told to use. An accelerator is named: ``cuda (NVIDIA H200)``.
+    """
     values = {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cpus": str(os.cpu_count()),
+        "device": _named(device),
     }
     for package in _PACKAGES:
         try:
@@ -22,3 +29,11 @@ def environment() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return values
+
+
+def _named(device: str) -> str:
+    if not device.startswith("cuda"):
+        return device
+    import torch  # an evaluation on a processor does without
+
+    return f"{device} ({torch.cuda.get_device_name(device)})" if torch.cuda.is_available() else device

@@ -83,7 +83,13 @@ def evaluate(
 def _write(run: TaskRun, method: MethodInfo, folder: Path, floors: Path | None) -> ResultRecord:
     predictions = complete_predictions(run.problem, run.delivered(), run.seeds)
     record = build_record(
-        run.problem, predictions, method, run.outcomes(), committed_floors(run.problem, floors), list(run.notes())
+        run.problem,
+        predictions,
+        method,
+        run.outcomes(),
+        committed_floors(run.problem, floors),
+        list(run.notes()),
+        device=run.device,
     )
     write_result(record, run.problem, predictions, folder)
     return record

@@ -49,6 +49,7 @@ def build_record(
     units: Sequence[UnitOutcome],
     floors: Floors,
     warnings: Sequence[str] = (),
+    device: str = "cpu",
 ) -> ResultRecord:
     """Score a method's predictions and put everything that is known about the run beside them.
 
@@ -62,6 +63,8 @@ def build_record(
         As :func:`~wslbench.evaluation.floors.committed_floors` returns them.
     warnings
         What the reader of the result should know besides.
+    device
+        The torch device that the method was told to use.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def build_record(
         lift=lift,
         cost=_cost(units),
         units=sorted(units, key=lambda unit: (unit.seed, unit.fold)),
-        environment=environment(),
+        environment=environment(device),
         provenance=Provenance(
             **problem.hashes._asdict(),
             method=method.source_hash,

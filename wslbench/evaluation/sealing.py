@@ -61,6 +61,7 @@ def sealed_environment(environ: Mapping[str, str]) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # to ask whether there is a GPU must not spoil CUDA for forked processes
     }
 
 

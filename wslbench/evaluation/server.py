@@ -8,6 +8,7 @@ message a unit with three open files: the child's conversation, the warden's lin
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import io
@@ -16,11 +17,13 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from wslbench.evaluation.containment import adopt_orphans, contain, end_descendants
 from wslbench.evaluation.protocol import Channel, ChannelClosedError, close_files
 
+_CUDA_NOT_INITIALIZED: Final = 3
 _GRACE_SECONDS: Final = 3.0  # wardens hear the parent's end as well, and tidy up
 
 # What every child needs, whatever the method imports.
@@ -42,12 +45,28 @@ def preload(modules: Iterable[str]) -> None:
             importlib.import_module(module)
 
 
+def cuda_in_use() -> bool:
+    """Whether this process has begun to use CUDA, which no process that is forked from it could use any more.
+
+    CUDA Driver API: every call fails with ``CUDA_ERROR_NOT_INITIALIZED`` before ``cuInit``.
+    """
+    maps = Path("/proc/self/maps")
+    if not maps.exists() or "libcuda.so" not in maps.read_text():
+        return False
+    return bool(ctypes.CDLL("libcuda.so.1").cuDeviceGetCount(ctypes.byref(ctypes.c_int())) != _CUDA_NOT_INITIALIZED)
+
+
 def serve(channel: Channel) -> None:
-    """Fork a warden for every message until the parent hangs up, then leave no process behind."""
+    """Fork a warden for every message until the parent hangs up, then leave no process behind.
+
+    Where an import has begun to use CUDA, the server ends at once, and units are started without it.
+    """
     adopt_orphans()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens report to the parent; the kernel reaps them
     try:
         preload((*_ALWAYS, *channel.receive().payload["modules"]))
+        if cuda_in_use():
+            return
         gc.collect()
         gc.freeze()  # a collection in a child would copy every page that is shared with this process
         while True:
