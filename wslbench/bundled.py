@@ -9,10 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-BundledName = Literal["tasks.yaml", "baselines", "results"]
+BundledName = Literal["tasks.yaml", "baselines", "results", "comparators"]
 
 _PACKAGE = Path(__file__).resolve().parent
-_IN_CHECKOUT: dict[str, str] = {"tasks.yaml": "tasks.yaml", "baselines": "baselines", "results": "leaderboard/results"}
+_IN_CHECKOUT: dict[str, str] = {
+    "tasks.yaml": "tasks.yaml",
+    "baselines": "baselines",
+    "results": "leaderboard/results",
+    "comparators": "leaderboard/comparators",
+}
 
 
 def bundled_path(name: BundledName) -> Path:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wslbench.zoo.models import Models
 
-TaskKind = Literal["phase_classification", "accuracy_prediction", "generation"]
+TaskKind = Literal["phase_classification", "accuracy_prediction", "weight_generation"]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,11 @@ class Method(Protocol):
 
 @runtime_checkable
 class Generator(Protocol):
-    """A method that writes weights of new networks."""
+    """A method that writes weights of new networks.
+
+    It never sees the data that the networks were trained on, unless it declares the track *with data* by the class
+    attribute ``privilege = "data"``. ``parameters`` and ``supports`` are understood as of a :class:`Method`.
+    """
 
     def fit(self, models: Models, phases: npt.NDArray[np.object_], context: Context) -> object:
         """Learn from models and the phases of their cells."""

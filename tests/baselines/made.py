@@ -24,13 +24,15 @@ METHODS = {
     "decoded_hyperparameters": "DecodedHyperparameters",
     "flat": "Flat",
     "graph_encoder": "GraphEncoder",
+    "hyper_representation": "HyperRepresentation",
     "hyperparameters": "Hyperparameters",
     "neural_functional": "NeuralFunctional",
     "probing": "Probing",
     "spectral": "Spectral",
     "weight_statistics": "WeightStatistics",
 }
-SHARED = {"neural_training"}  # files that hold no method
+GENERATORS = {"retrieval": "Retrieval", "noise": "Noise", "average": "Average", "gaussian": "Gaussian"}
+SHARED = {"neural_training", "train_networks"}  # files that hold no method
 PHASES = ("I", "II", "III", "IV-A", "IV-B")
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import packages_distributions
 
 import pytest
 
-from tests.baselines.made import BASELINES, METHODS, SHARED, load_baseline
+from tests.baselines.made import BASELINES, GENERATORS, METHODS, SHARED, load_baseline
 
 LIBRARIES = sys.stdlib_module_names | set(packages_distributions())
 FILES = sorted([*BASELINES.glob("*.py"), *BASELINES.glob("search/*.py")])
@@ -27,12 +27,14 @@ def imports(tree: ast.Module) -> list[tuple[str, list[str]]]:
 
 
 def test_there_is_a_file_for_every_baseline() -> None:
-    assert {path.stem for path in BASELINES.glob("*.py")} == set(METHODS) | SHARED
+    assert {path.stem for path in BASELINES.glob("*.py")} == set(METHODS) | set(GENERATORS) | SHARED
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_only_public_names_and_other_libraries_are_imported(path) -> None:
-    own = set(METHODS) | SHARED | {beside.stem for beside in path.parent.glob("*.py")}  # as a user's method may have
+    own = (
+        set(METHODS) | set(GENERATORS) | SHARED | {beside.stem for beside in path.parent.glob("*.py")}
+    )  # as a user's method may have
     for module, names in imports(ast.parse(path.read_text())):
         top = module.split(".")[0]
         if top == "wslbench":
@@ -48,7 +50,7 @@ def public(module: str) -> set[str]:
     return set(listed) if listed is not None else {name for name in vars(loaded) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize(("name", "cls"), METHODS.items())
+@pytest.mark.parametrize(("name", "cls"), (METHODS | GENERATORS).items())
 def test_the_leaderboard_has_a_line_to_show(name: str, cls: str) -> None:
     line = (getattr(load_baseline(name), cls).__doc__ or "").splitlines()[0]
     assert 10 < len(line) <= 120
@@ -56,18 +58,23 @@ def test_the_leaderboard_has_a_line_to_show(name: str, cls: str) -> None:
 
 
 def test_only_the_two_that_decode_or_know_the_grid_are_privileged() -> None:
-    declared = {name: getattr(getattr(load_baseline(name), cls), "privilege", "none") for name, cls in METHODS.items()}
+    declared = {
+        name: getattr(getattr(load_baseline(name), cls), "privilege", "none")
+        for name, cls in (METHODS | GENERATORS).items()
+    }
     assert declared == {
         "chance": "none",
         "architecture_only": "none",
         "decoded_hyperparameters": "train_hyperparameters",
         "flat": "none",
         "graph_encoder": "none",
+        "hyper_representation": "none",
         "hyperparameters": "hyperparameters",
         "neural_functional": "none",
         "probing": "none",
         "spectral": "none",
         "weight_statistics": "none",
+        **dict.fromkeys(GENERATORS, "none"),
     }
 
 

@@ -31,7 +31,7 @@ def test_the_one_public_class_is_found(write_method: WriteMethod, launcher: Laun
         "from collections import OrderedDict\nfrom wslbench.typing import Method, Generator\n"
         + ONE.format(name="_Base") + ONE.format(name="Mine") + "Alias = Mine\nclass Other: ...\n"
     )  # fmt: skip
-    assert inspect(write_method, launcher, source) == Declared("Mine", "First line.", "predict", "none")
+    assert inspect(write_method, launcher, source) == Declared("Mine", "First line.", ("predict",), "none")
 
 
 def test_two_candidates_are_named_and_one_can_be_chosen(write_method: WriteMethod, launcher: Launcher) -> None:
@@ -69,7 +69,6 @@ def test_local_imports_work(write_method: WriteMethod, launcher: Launcher) -> No
         ("x = bytearray(2**30)\nfor i in range(0, 2**30, 4096): x[i] = 1\nimport time; time.sleep(9)", "GiB"),
         (ONE.format(name="A") + "    def __init__(self, size): ...", r"A\(\) fails without arguments: TypeError"),
         (ONE.format(name="A") + "    privilege = 'all'", "privilege is 'all'"),
-        ("class G:\n    def fit(self, m, p, c): ...\n    def generate(self, n, c): ...", "generates weights"),
     ],
 )
 def test_what_is_no_method_is_told(write_method: WriteMethod, launcher: Launcher, source: str, words: str) -> None:
@@ -77,3 +76,13 @@ def test_what_is_no_method_is_told(write_method: WriteMethod, launcher: Launcher
         inspect(write_method, launcher, source)
     assert "method.py cannot be evaluated" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("verbs", [("predict",), ("generate",), ("predict", "generate")])
+def test_what_a_method_can_do_is_declared(
+    write_method: WriteMethod, launcher: Launcher, verbs: tuple[str, ...]
+) -> None:
+    source = "class Mine:\n    def fit(self, m, t, c): ...\n" + "".join(
+        f"    def {verb}(self, *a): ...\n" for verb in verbs
+    )
+    assert inspect(write_method, launcher, source).verbs == verbs

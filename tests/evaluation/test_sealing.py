@@ -163,8 +163,8 @@ def test_the_zoo_under_evaluation_cannot_be_loaded(
     zoo = load_zoo(tiny_zoo)
     source = method(fit="self.classes = context.classes", predict=f"wslbench.load_zoo({str(tiny_zoo)!r}).table")
     run = TaskRun(
-        prepare(tiny_tasks(tmp_path)[f"{NAME}.phase"], zoo), (zoo,), (0,), read_method_file(write_method(source)),
-        Limits(60.0), "cpu",
+        problem=prepare(tiny_tasks(tmp_path)[f"{NAME}.phase"], zoo), zoos=(zoo,), seeds=(0,),
+        method=read_method_file(write_method(source)), limits=Limits(60.0), device="cpu",
     )  # fmt: skip
     result = run_unit(run.unit(run.units()[0]), run.method, launcher, Limits(60.0), threading.Event())
     assert result.failure is not None

@@ -12,12 +12,13 @@ from wslbench.tasks import TaskBook, load_tasks
 
 
 def tiny_tasks(folder: Path) -> TaskBook:
-    """The tasks of digits-cnn, asked of the tiny zoo."""
+    """The predictive tasks of digits-cnn, asked of the tiny zoo."""
     path = folder / "tasks.yaml"
     content = yaml.safe_load(bundled_path("tasks.yaml").read_text().replace("digits-cnn", NAME))
     content["tasks"] = [entry for entry in content["tasks"] if entry["zoo"] == NAME]
-    content["suites"] = {
-        suite: [task for task in tasks if task.startswith(NAME)] for suite, tasks in content["suites"].items()
+    suites = {
+        suite: [task for task in tasks if task.startswith(f"{NAME}.")] for suite, tasks in content["suites"].items()
     }
+    content["suites"] = {suite: tasks for suite, tasks in suites.items() if tasks}
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     return load_tasks(path)

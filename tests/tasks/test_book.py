@@ -43,8 +43,14 @@ def test_the_shipped_tasks_are_the_targets_of_both_zoos_under_every_protocol() -
         for target in asked
         for suffix in protocols
         if (target, suffix) != ("phase", "@new-phase")
-    } | {f"{zoo}.{target}@new-zoo" for zoo in targets for target in ("phase", *parameters)}
+    } | {f"{zoo}.{target}@new-zoo" for zoo in targets for target in ("phase", *parameters)} | {
+        f"digits-cnn-seeds.generate-{phase}" for phase in ("I", "II", "III")
+    }
+    for task in book.select(suite="generation"):
+        assert (task.protocol, task.headline, task.target) == ("within-cell-seeds", "lift", f"generate-{task.phase}")
     for task_id, task in book.tasks.items():
+        if task.kind == "weight_generation":
+            continue
         assert task.protocol == (task_id.partition("@")[2] or "phase-stratified")
         other = {*targets} - {task.zoo}
         assert task.zoos == (task.zoo, *(other if task.protocol == "new-zoo" else ()))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wslbench.cli import tasks, zoo
+from wslbench.cli import plot, tasks, zoo
 from wslbench.cli.audit import audit
 from wslbench.cli.check import check
 from wslbench.cli.evaluate import evaluate
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 for command in (new, check, evaluate, audit, leaderboard):
     app.command()(command)
+app.add_typer(plot.app)
 app.add_typer(tasks.app)
 app.add_typer(zoo.app)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from wslbench.tasks import Problem, Task
+    from wslbench.tasks import GenerationProblem, Problem, Task
 
 
 def facts(task: Task, suites: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -52,4 +52,17 @@ def fold_table(problem: Problem) -> Table:
             ", ".join(f"{phase} {count}" for phase, count in phases.items()),
             ", ".join(problem.absent[fold]) or "none",
         )
+    return table
+
+
+def seed_table(problem: GenerationProblem) -> Table:
+    """A row a cell: how many of its seeds generators learn from, and how many are held out."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("cell", "phase", "train seeds", "held-out seeds"):
+        table.add_column(heading, justify="right" if heading.endswith("seeds") else "left", overflow="fold")
+    held_out = problem.held_out["cell_id"].value_counts()
+    for (cell, phase), rows in problem.train.groupby(["cell_id", "phase"]):
+        table.add_row(str(cell), str(phase), str(len(rows)), str(held_out.get(cell, 0)))
     return table

@@ -13,6 +13,7 @@ class Kind(StrEnum):
 
     phases = "phase_classification"
     numbers = "accuracy_prediction"
+    weights = "weight_generation"
 
 
 def check(

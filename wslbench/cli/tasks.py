@@ -38,9 +38,9 @@ def show(
     from rich.table import Table
     from rich.text import Text
 
-    from wslbench.cli._task_report import facts, fold_table
+    from wslbench.cli._task_report import facts, fold_table, seed_table
     from wslbench.errors import ZooNotFoundError
-    from wslbench.tasks import load_tasks, prepare
+    from wslbench.tasks import load_tasks, prepare, prepare_generation
     from wslbench.zoo import load_zoo
 
     book = load_tasks()
@@ -53,9 +53,12 @@ def show(
         table.add_row(heading, Text(value))
     console.print(table)
     try:
-        problem = prepare(task, *map(load_zoo, task.zoos))
+        zoos = [load_zoo(name) for name in task.zoos]
     except ZooNotFoundError as error:
         console.print(f"\nIts folds cannot be shown: {error}", markup=False, highlight=False)
         return
     console.print()
-    console.print(fold_table(problem))
+    if task.kind == "weight_generation":
+        console.print(seed_table(prepare_generation(task, *zoos)))
+    else:
+        console.print(fold_table(prepare(task, *zoos)))

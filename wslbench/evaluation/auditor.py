@@ -29,7 +29,7 @@ from wslbench.evaluation.result_schema import MethodInfo
 from wslbench.evaluation.scoring import score
 from wslbench.evaluation.task_run import TaskRun
 from wslbench.evaluation.unit import DISGUISES, Disguise, DisguiseKind
-from wslbench.evaluation.work import work_on
+from wslbench.evaluation.work import Wanted, work_on
 from wslbench.tasks import TaskBook, load_tasks
 from wslbench.tasks.metrics.registry import METRICS
 
@@ -84,10 +84,15 @@ def audit(
     if draws < 1:
         raise WslbenchError(f"The number of draws is {draws}, and has to be above 0.")
     chosen = (book or load_tasks()).select([task] if task else None, None if task else DEFAULT_SUITE)[:1]
+    if chosen[0].kind == "weight_generation":
+        raise WslbenchError(
+            f"{chosen[0].id} asks for networks, which have no predictions to be compared in disguise: their novelty is "
+            "that of functions, which no symmetry changes."
+        )
     disguises = tuple(Disguise(kind, draw) for kind in DISGUISES for draw in range(draws))
     with work_on(
         method,
-        chosen,
+        Wanted(chosen),
         seeds,
         Path(out),
         settings or Settings(),
@@ -96,7 +101,7 @@ def audit(
         subfolder=AUDIT_FOLDER,
         on_progress=on_progress,
     ) as work:
-        record = next(_record(run, work.method) for run in work.finished)
+        record = next(_record(run, work.method) for run in work.finished if isinstance(run, TaskRun))
     write_audit(record, Path(out))
     return record
 

@@ -7,6 +7,7 @@ It holds train labels, never test labels; test weights arrive after ``fit``, a c
 load       path, class, architectures, seed, hashes of hidden zoos      loaded: what the class declares
 fit        task, classes, budget; target, groups; the train bundle      fitted: seconds, parameters
 predict    a chunk's bundle (and hyper-parameters, for the oracle)      predicted: seconds; the predictions
+generate   how many networks                                            generated: seconds; stacked tensors
 =========  ===========================================================  =================================
 
 or by ``failed`` with a kind and a message. An end of file ends the child.
@@ -15,10 +16,12 @@ or by ``failed`` with a kind and a message. An end of file ends the child.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wslbench.zoo.models import Models
+
+
+_COUNTERS: Final = "num_batches_tracked"
 
 
 class _StageFailedError(Exception):
@@ -53,8 +59,7 @@ def serve(sock: socket.socket, private: Path) -> None:
         An empty folder of this unit's own.
     """
     move_in(private)
-    seal_files(private)
-    unit = _Unit(Channel(sock))
+    unit = _Unit(Channel(sock), seal_files(private))
     with contextlib.suppress(ChannelClosedError):
         while True:
             unit.answer()
@@ -63,16 +68,18 @@ def serve(sock: socket.socket, private: Path) -> None:
 class _Unit:
     """The method's life in one unit."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, allow_data: Callable[[], None]) -> None:
         self._channel = channel
+        self._allow_data = allow_data
         self._path = Path()
         self._loaded: LoadedMethod | None = None
         self._method: Any = None
         self._classes: tuple[str, ...] = ()
+        self._context: Context | None = None
 
     def answer(self) -> None:
         message = self._channel.receive(with_files=True)
-        stages = {"load": self._load, "fit": self._fit, "predict": self._predict}
+        stages = {"load": self._load, "fit": self._fit, "predict": self._predict, "generate": self._generate}
         try:
             kind, payload, arrays = stages[message.kind](message)
         except _StageFailedError as failure:
@@ -93,6 +100,8 @@ class _Unit:
             raise _StageFailedError("load_error", str(error)) from error
         except BaseException as error:
             raise _StageFailedError("load_error", f"it cannot be imported: {explain(error, self._path)}") from error
+        if message.payload["may_see_data"] and self._loaded.privilege == "data":
+            self._allow_data()
         try:
             self._method = self._loaded.cls()
         except BaseException as error:
@@ -102,7 +111,7 @@ class _Unit:
         declared = {
             "class": self._loaded.cls.__name__,
             "description": self._loaded.description,
-            "verb": self._loaded.verb,
+            "verbs": list(self._loaded.verbs),
             "privilege": self._loaded.privilege,
             "unsupported": self._unsupported(message.payload["architectures"]),
         }
@@ -137,7 +146,9 @@ class _Unit:
             device=payload["device"],
             deadline=payload["deadline"],
             hyperparameters=_hyperparameters(message),
+            target_phase=payload["target_phase"],
         )
+        self._context = context
         seed_everything(payload["seed"])
         start = time.perf_counter()
         with self._stage("fit_error"):
@@ -162,6 +173,15 @@ class _Unit:
             prediction = np.asarray(returned, dtype=np.float64)
         return "predicted", {"seconds": seconds}, {"prediction": prediction}
 
+    def _generate(self, message: Message) -> tuple[str, dict[str, Any], dict[str, np.ndarray]]:
+        count = int(message.payload["count"])
+        start = time.perf_counter()
+        with self._stage("generate_error"):
+            returned = self._method.generate(count, self._context)
+        with self._stage("wrong_draw"):
+            drawn = stacked(returned, count)
+        return "generated", {"seconds": time.perf_counter() - start}, drawn
+
     @contextlib.contextmanager
     def _stage(self, kind: FailureKind) -> Any:
         try:
@@ -172,6 +192,39 @@ class _Unit:
             raise _StageFailedError(kind, f"refused: {explain(error, self._path)}") from error
         except BaseException as error:  # SystemExit and KeyboardInterrupt of the method's own making too
             raise _StageFailedError(kind, explain(error, self._path)) from error
+
+
+def stacked(drawn: Any, count: int) -> dict[str, np.ndarray]:
+    """What ``generate`` returned as float32 arrays ``[networks, *shape]``; counters of steps are left out.
+
+    At most one network more than ``count`` is looked at, so that an endless sequence comes to an end.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither a dict of stacked tensors nor a sequence of state dicts of the same names and shapes.
+    """
+    if isinstance(drawn, Mapping):
+        return {str(name): _array(value) for name, value in drawn.items() if not str(name).endswith(_COUNTERS)}
+    networks = [dict(network) for network in itertools.islice(iter(drawn), count + 1)]
+    if not networks:
+        raise ValueError("it returned no networks")
+    names = [str(name) for name in networks[0]]
+    if any(set(map(str, network)) != set(names) for network in networks):
+        raise ValueError("its networks do not all have the same names of tensors")
+    return {
+        name: np.stack([_array(network[name]) for network in networks])
+        for name in names
+        if not name.endswith(_COUNTERS)
+    }
+
+
+def _array(value: Any) -> np.ndarray:
+    values = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+    if values.dtype.kind not in "fiu":
+        raise TypeError(f"a tensor of {values.dtype} holds no weights")
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
 
 
 def _models(message: Message) -> Models:

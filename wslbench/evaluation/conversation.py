@@ -66,11 +66,17 @@ class Conversation:
         return self.ending
 
     def load(
-        self, method: MethodFile, architectures: Mapping[str, Architecture], seed: int, hidden: Sequence[str]
+        self,
+        method: MethodFile,
+        architectures: Mapping[str, Architecture],
+        seed: int,
+        hidden: Sequence[str],
+        may_see_data: bool = False,
     ) -> tuple[Declared, dict[str, str]]:
         """Have the method loaded; what it declares, and why it does not support which architectures.
 
-        ``hidden`` are hashes of the weights of zoos that the child's ``load_zoo`` shall refuse.
+        ``hidden`` are hashes of the weights of zoos that the child's ``load_zoo`` shall refuse. With ``may_see_data``,
+        a method that declares so may read the data sets that networks were trained on.
 
         Raises
         ------
@@ -84,11 +90,16 @@ class Conversation:
             "architectures": described,
             "seed": seed,
             "hidden": list(hidden),
+            "may_see_data": may_see_data,
         }
         payload = self._ask("load", wanted, {}).payload
-        names = {"class_name": "class", "description": "description", "verb": "verb", "privilege": "privilege"}
         with _well_formed():
-            declared = Declared(**{name: _text(payload[key]) for name, key in names.items()})
+            declared = Declared(
+                _text(payload["class"]),
+                _text(payload["description"]),
+                tuple(_text(verb) for verb in payload["verbs"]),
+                _text(payload["privilege"]),
+            )
             unsupported = {_text(name): _text(reason) for name, reason in payload["unsupported"].items()}
         return declared, unsupported
 
@@ -109,6 +120,14 @@ class Conversation:
             if prediction.dtype != np.float64:
                 raise ValueError(prediction.dtype)
             return prediction, float(message.payload["seconds"])
+
+    def generate(self, count: int) -> tuple[dict[str, np.ndarray], float]:
+        """Have so many networks drawn; the stacked tensors that came back, and the seconds it took."""
+        message = self._ask("generate", {"count": count}, {})
+        with _well_formed():
+            if any(array.dtype != np.float32 for array in message.arrays.values()):
+                raise ValueError("a draw is of float32")
+            return message.arrays, float(message.payload["seconds"])
 
     def _ask(
         self,

@@ -7,19 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wslbench.evaluation.execution import Progress, Settings
-from wslbench.evaluation.floors import committed_floors
-from wslbench.evaluation.predictions import complete_predictions
-from wslbench.evaluation.record import build_record
-from wslbench.evaluation.result_files import write_result
-from wslbench.evaluation.result_schema import MethodInfo, ResultRecord
-from wslbench.evaluation.task_run import TaskRun
-from wslbench.evaluation.work import work_on
+from wslbench.evaluation.result_schema import ResultRecord
+from wslbench.evaluation.work import Wanted, work_on
 from wslbench.tasks import TaskBook, load_tasks
 
 if TYPE_CHECKING:
     from wslbench.zoo import Zoo
 
 DEFAULT_SUITE: Final = "quick"
+GENERATION_SUITE: Final = "generation"
 
 
 def evaluate(
@@ -45,7 +41,8 @@ def evaluate(
     method
         ``FILE.py``, or ``FILE.py::Class`` where the file holds several.
     tasks, suite
-        Task ids and the name of a suite; where neither is given, the suite ``quick``.
+        Task ids and the name of a suite; where neither is given, the suite ``quick``, or ``generation`` for a method
+        that only generates. Of a suite, those tasks are run that ask for what the method does.
     seeds
         How many seeds: 0, 1, ….
     out
@@ -72,24 +69,13 @@ def evaluate(
         As it came; every process has ended and the journal holds what was finished.
     """
     folder = Path(out)
-    chosen = (book or load_tasks()).select(tasks or None, suite or (None if tasks else DEFAULT_SUITE))
+    known = book or load_tasks()
+    named = known.select(tasks) if tasks else []
+    suites = (suite,) if suite else () if tasks else (DEFAULT_SUITE, GENERATION_SUITE)
+    listed = [known.select(suite=name) for name in suites if suite or name in known.suites]
+    wanted = Wanted(named, listed)
     records: dict[str, ResultRecord] = {}
-    with work_on(method, chosen, seeds, folder, settings or Settings(), zoos=zoos, on_progress=on_progress) as work:
+    with work_on(method, wanted, seeds, folder, settings or Settings(), zoos=zoos, on_progress=on_progress) as work:
         for run in work.finished:
-            records[run.id] = _write(run, work.method, folder, floors)
-    return [records[task.id] for task in chosen]
-
-
-def _write(run: TaskRun, method: MethodInfo, folder: Path, floors: Path | None) -> ResultRecord:
-    predictions = complete_predictions(run.problem, run.delivered(), run.seeds)
-    record = build_record(
-        run.problem,
-        predictions,
-        method,
-        run.outcomes(),
-        committed_floors(run.problem, floors),
-        list(run.notes()),
-        device=run.device,
-    )
-    write_result(record, run.problem, predictions, folder)
-    return record
+            records[run.id] = run.write(work.method, folder, floors)
+    return [records[task.id] for task in work.tasks]

@@ -15,8 +15,7 @@ from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.limits import Limits
 from wslbench.evaluation.method_file import MethodFile, read_method_file
 from wslbench.evaluation.pool import work_through
-from wslbench.evaluation.task_run import TaskRun, UnitName
-from wslbench.evaluation.unit import run_unit
+from wslbench.evaluation.run import Run, UnitName
 
 
 class Progress(NamedTuple):
@@ -56,7 +55,7 @@ class Execution:
     def __init__(
         self,
         reference: str | Path,
-        runs: Sequence[TaskRun],
+        runs: Sequence[Run],
         settings: Settings,
         launcher: Launcher,
         journal: Journal,
@@ -72,7 +71,7 @@ class Execution:
         self._on_progress = on_progress
         self._kept = 0
 
-    def finished_tasks(self) -> Generator[TaskRun]:
+    def finished_tasks(self) -> Generator[Run]:
         """Run what the journal does not hold, and yield tasks as they become complete."""
         for run in self._runs.values():
             for name in run.units():
@@ -88,16 +87,16 @@ class Execution:
                 if self._runs[name.task_id].complete:
                     yield self._runs[name.task_id]
 
-    def _recall(self, run: TaskRun, name: UnitName) -> None:
+    def _recall(self, run: Run, name: UnitName) -> None:
         entry = self._journal.find(run.id, name.fold, name.seed, run.key(name))
         if entry is not None and still_holds(entry, self._settings.limits, self._settings.retry_failures):
             run.entries[name] = entry
             self._kept += 1
 
-    def _open(self, run: TaskRun, seeds: Sequence[int]) -> list[UnitName]:
+    def _open(self, run: Run, seeds: Sequence[int]) -> list[UnitName]:
         return [name for name in run.units(seeds) if name not in run.entries]
 
-    def _go_on(self, run: TaskRun) -> list[UnitName]:
+    def _go_on(self, run: Run) -> list[UnitName]:
         """After the first seed: the units of the others, or none where they are given up."""
         if self._open(run, run.seeds[:1]):
             return []
@@ -110,8 +109,7 @@ class Execution:
 
     def _run(self, name: UnitName) -> JournalEntry:
         run = self._runs[name.task_id]
-        result = run_unit(run.unit(name), run.method, self._launcher, self._settings.limits, self._stop)
-        entry = run.entry(name, result)
+        entry = run.work(name, self._launcher, self._stop)
         self._refuse_edited(run.method)
         self._journal.keep(run.id, entry)
         return entry

@@ -7,7 +7,9 @@ from typing import Final, Literal, NamedTuple
 FailureKind = Literal[
     "fit_error",
     "predict_error",
+    "generate_error",
     "wrong_shape",
+    "wrong_draw",
     "not_finite",
     "chunk_dependent",
     "timeout",
@@ -22,7 +24,12 @@ _ADVICE: Final[dict[FailureKind, str]] = {
         "`predict` returns one row a model: probabilities [n, len(context.classes)] that sum to 1 for "
         "classification, numbers [n] for regression."
     ),
-    "not_finite": "Every prediction has to be a finite number: look for divisions by zero and diverged fits.",
+    "generate_error": "Mend `generate`; `wslbench check` runs it on a tiny zoo in seconds.",
+    "wrong_draw": (
+        "`generate(count, context)` returns exactly `count` state dicts, or one dict of [count, *shape] tensors, with "
+        "the names and shapes of the models that `fit` was given."
+    ),
+    "not_finite": "Every number has to be finite: look for divisions by zero and diverged fits.",
     "chunk_dependent": (
         "A prediction may depend on nothing but its own model: take out statistics over the models that "
         "`predict` is given (normalise with those of `fit`), state kept between calls, and unseeded randomness."

@@ -28,7 +28,8 @@ class JournalEntry(BaseModel):
     """A finished unit: how it ended, and its predictions by model.
 
     ``limit_seconds`` and ``limit_bytes`` are those that it ran under; ``unsupported`` says why which
-    architecture was left out; ``disguised`` holds predictions of every draw by the kind of disguise.
+    architecture was left out; ``disguised`` holds predictions of every draw by the kind of disguise; ``networks``
+    the judged networks of a generator, by column.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +43,7 @@ class JournalEntry(BaseModel):
     model_ids: list[str] = []
     predictions: list[list[float]] = []
     disguised: dict[str, list[list[list[float]]]] = {}
+    networks: dict[str, list[int | float | str | None]] = {}
 
 
 class Journal:

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Final, NamedTuple
 
-_PRIVILEGES: Final = ("none", "train_hyperparameters", "hyperparameters")
+_PRIVILEGES: Final = ("none", "train_hyperparameters", "hyperparameters", "data")
+_VERBS: Final = ("predict", "generate")
 _LONGEST: Final = 700
 
 
@@ -24,7 +25,7 @@ class LoadedMethod(NamedTuple):
 
     cls: type[Any]
     description: str
-    verb: str
+    verbs: tuple[str, ...]
     privilege: str
 
 
@@ -61,9 +62,9 @@ def load_method(path: Path, class_name: str | None) -> LoadedMethod:
         raise CandidateError(
             f"{cls.__name__}.privilege is {privilege!r}, and has to be one of {', '.join(map(repr, _PRIVILEGES))}"
         )
-    verb = "predict" if callable(getattr(cls, "predict", None)) else "generate"
+    verbs = tuple(verb for verb in _VERBS if callable(getattr(cls, verb, None)))
     description = (inspect.getdoc(cls) or "").strip().split("\n", 1)[0]
-    return LoadedMethod(cls, description, verb, privilege)
+    return LoadedMethod(cls, description, verbs, privilege)
 
 
 def explain(error: BaseException, path: Path) -> str:

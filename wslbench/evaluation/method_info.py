@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 class Declared(NamedTuple):
     """What a method's class says about itself.
 
-    ``description`` is the first line of its docstring, ``verb`` ``predict`` or ``generate``, ``privilege`` one of
-    ``none``, ``train_hyperparameters``, ``hyperparameters``.
+    ``description`` is the first line of its docstring, ``verbs`` what it can do, of ``predict`` and ``generate``,
+    ``privilege`` one of ``none``, ``train_hyperparameters``, ``hyperparameters``, ``data``.
     """
 
     class_name: str
     description: str
-    verb: str
+    verbs: tuple[str, ...]
     privilege: str
 
 
@@ -32,7 +32,7 @@ def inspect_method(method: MethodFile, launcher: Launcher, limits: Limits, stop:
     Raises
     ------
     MethodError
-        If the file cannot be imported, holds no usable class, or holds a generator.
+        If the file cannot be imported, or holds no usable class.
     StoppedError
         If ``stop`` is set meanwhile.
     """
@@ -43,9 +43,4 @@ def inspect_method(method: MethodFile, launcher: Launcher, limits: Limits, stop:
             declared, _ = conversation.load(method, {}, seed=0, hidden=())
         except (MethodError, StageFailedError) as error:
             raise MethodError(f"{method.path} cannot be evaluated: {error}.") from error
-    if declared.verb != "predict":
-        raise MethodError(
-            f"{method.path} cannot be evaluated: {declared.class_name} generates weights, and the tasks ask for "
-            "predictions. Give it a `predict(self, models)`."
-        )
     return declared

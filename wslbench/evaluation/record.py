@@ -103,7 +103,7 @@ def build_record(
             for name, metrics in ceilings(problem, resamples).items()
         },
         lift=lift,
-        cost=_cost(units),
+        cost=cost_of(units),
         units=sorted(units, key=lambda unit: (unit.seed, unit.fold)),
         environment=environment(device),
         provenance=Provenance(
@@ -206,7 +206,8 @@ def _confusion(problem: Problem, scores: Scores) -> Confusion | None:
     return Confusion(classes=list(problem.classes), counts=scores.confusion.tolist())
 
 
-def _cost(units: Sequence[UnitOutcome]) -> Cost:
+def cost_of(units: Sequence[UnitOutcome]) -> Cost:
+    """What the units took together."""
     return Cost(
         fit_seconds=_seconds_a_seed({(unit.seed, unit.fold): unit.fit_seconds for unit in units}),
         predict_seconds=_seconds_a_seed({(unit.seed, unit.fold): unit.predict_seconds for unit in units}),

@@ -11,7 +11,7 @@ from wslbench.evaluation.tier import Tier
 from wslbench.tasks import TaskKind
 
 Status = Literal["ok"] | FailureKind
-Privilege = Literal["none", "train_hyperparameters", "hyperparameters"]
+Privilege = Literal["none", "train_hyperparameters", "hyperparameters", "data"]
 Seconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -64,7 +64,8 @@ class MethodInfo(Record):
     source_hash
         SHA-256 over the method's file and its local imports.
     privilege
-        What the method was given beyond weights and labels; ``hyperparameters`` marks the forbidden oracle.
+        What the method was given beyond weights and labels; ``hyperparameters`` marks the forbidden oracle, ``data``
+        the track *with data* of generators.
     """
 
     name: str

@@ -5,13 +5,14 @@ What this is worth is written down in :mod:`wslbench.evaluation.tier`.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import resource
 import site
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,10 +77,20 @@ def move_in(private: Path) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def seal_files(private: Path) -> None:
-    """From now on, Python code here neither writes outside ``private`` nor reads embedded zoos and results."""
+def seal_files(private: Path) -> Callable[[], None]:
+    """From now on, Python code here neither writes outside ``private`` nor reads embedded zoos, results and data sets.
+
+    Returns
+    -------
+    What has to be called for the data sets to be readable again: for generators of the track *with data*.
+    """
     homes = tuple(_folder(path) for path in (private, private.resolve()))
     hidden = tuple(_folder(path.resolve()) for path in (embedded_zoos_path(), bundled_path("results")))
+    data = bundled_data()
+
+    def allow_data() -> None:
+        nonlocal data
+        data = ()
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
@@ -102,8 +113,21 @@ def seal_files(private: Path) -> None:
         # The seal of load_zoo compares hashes, which manifests consist of; they tell nothing else.
         if real.startswith(hidden) and not real.endswith("/manifest.json"):
             raise SealedFileError(f"a method may not read {real} while it is evaluated")
+        if data and real.startswith(data):
+            raise SealedFileError(
+                f"a method may not read {real}: it learns from weights, never from the data that networks were trained "
+                'on. A generator that does declares the track with data, by `privilege = "data"`'
+            )
 
     sys.addaudithook(refuse)
+    return allow_data
+
+
+def bundled_data() -> tuple[str, ...]:
+    """Folders of data sets that lie on every machine: those that come with scikit-learn."""
+    spec = importlib.util.find_spec("sklearn")
+    found = [] if spec is None else list(spec.submodule_search_locations or ())
+    return tuple(_folder((Path(place) / "datasets" / "data").resolve()) for place in found)
 
 
 def seed_everything(seed: int) -> None:

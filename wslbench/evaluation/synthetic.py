@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from wslbench.architectures import Architecture
+from wslbench.evaluation.generators.unit import GenerationUnit
 from wslbench.evaluation.unit import Side, Unit
 from wslbench.tasks import PHASES, TaskKind
 from wslbench.typing import TaskInfo
@@ -16,7 +17,7 @@ from wslbench.zoo.template import template
 
 _CELLS_A_WIDTH: Final = 10
 _SEEDS: Final = 3
-KINDS: Final[tuple[TaskKind, ...]] = ("phase_classification", "accuracy_prediction")
+KINDS: Final[tuple[TaskKind, ...]] = ("phase_classification", "accuracy_prediction", "weight_generation")
 
 
 def synthetic_unit(
@@ -51,6 +52,20 @@ def synthetic_unit(
         train=train[np.flatnonzero(shown)],
         target=target[shown],
         test=test,
+    )
+
+
+def synthetic_generation_unit(name: str, count: int = 8, width: int = 3) -> GenerationUnit:
+    """A small problem for generators: 30 random CNNs of one width, of which a fifth are of the phase asked for."""
+    train, level = _side((width,), rng=np.random.default_rng([4, width]))
+    return GenerationUnit(
+        key=f"synthetic {name}",
+        task=TaskInfo(id=f"synthetic.{name}", kind="weight_generation", target=f"generate-{PHASES[1]}"),
+        train=train.models,
+        phases=np.array(PHASES, dtype=object)[level],
+        cells=train.cells,
+        target_phase=PHASES[1],
+        count=count,
     )
 
 

@@ -1,20 +1,25 @@
-"""One task of an evaluation: its units, what came of them, and the record that they make."""
+"""One predictive task of an evaluation: its units, and what came of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
+from wslbench.evaluation.floors import committed_floors
 from wslbench.evaluation.journal import JournalEntry, unit_key
-from wslbench.evaluation.limits import Limits
-from wslbench.evaluation.method_file import MethodFile
-from wslbench.evaluation.predictions import prediction_columns
-from wslbench.evaluation.result_schema import UnitOutcome
-from wslbench.evaluation.unit import Disguise, Side, Unit, UnitResult
+from wslbench.evaluation.launcher import Launcher
+from wslbench.evaluation.predictions import complete_predictions, prediction_columns
+from wslbench.evaluation.record import build_record
+from wslbench.evaluation.result_files import write_result
+from wslbench.evaluation.result_schema import MethodInfo, ResultRecord, UnitOutcome
+from wslbench.evaluation.run import Run, UnitName
+from wslbench.evaluation.unit import Disguise, Side, Unit, UnitResult, run_unit
 from wslbench.typing import TaskInfo
 
 if TYPE_CHECKING:
@@ -25,51 +30,27 @@ if TYPE_CHECKING:
 EVALUATOR_VERSION: Final = "1"
 
 
-class UnitName(NamedTuple):
-    """Which unit of which task."""
-
-    task_id: str
-    fold: int
-    seed: int
-
-
-@dataclass
-class TaskRun:
-    """A task on its zoos, under way.
+@dataclass(kw_only=True)
+class TaskRun(Run):
+    """A predictive task on its zoos, under way.
 
     Attributes
     ----------
     disguises
         Under which the test models are asked for once more.
-    entries
-        The units that are finished.
     """
 
     problem: Problem
     zoos: tuple[Zoo, ...]
-    seeds: tuple[int, ...]
-    method: MethodFile
-    limits: Limits
-    device: str
     disguises: tuple[Disguise, ...] = ()
-    entries: dict[UnitName, JournalEntry] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         return self.problem.task.id
 
-    def units(self, seeds: Sequence[int] | None = None) -> list[UnitName]:
-        """Names of the units of these seeds, or of all."""
-        return [
-            UnitName(self.id, fold, seed)
-            for seed in (self.seeds if seeds is None else seeds)
-            for fold in self.problem.folds
-        ]
-
     @property
-    def complete(self) -> bool:
-        """Whether every unit is finished."""
-        return len(self.entries) == len(self.seeds) * len(self.problem.folds)
+    def folds(self) -> tuple[int, ...]:
+        return self.problem.folds
 
     def key(self, name: UnitName) -> str:
         """Hash of everything that the unit's outcome depends on."""
@@ -82,6 +63,10 @@ class TaskRun:
             EVALUATOR_VERSION,
             *disguised,
         )
+
+    def work(self, name: UnitName, launcher: Launcher, stop: threading.Event) -> JournalEntry:
+        """Run a unit, and say what came of it."""
+        return self.entry(name, run_unit(self.unit(name), self.method, launcher, self.limits, stop))
 
     def unit(self, name: UnitName) -> Unit:
         """What the method is asked in this unit."""
@@ -136,29 +121,6 @@ class TaskRun:
             },
         )
 
-    def given_up(self) -> list[UnitName]:
-        """The units of later seeds, if the first seed failed in every fold: they would fail again, for as long."""
-        first = [self.entries.get(name) for name in self.units(self.seeds[:1])]
-        if all(entry is not None and entry.outcome.status != "ok" for entry in first):
-            return self.units(self.seeds[1:])
-        return []
-
-    def give_up(self, name: UnitName) -> None:
-        """Book a unit as failed like the first seed's, without running it."""
-        like = self.entries[UnitName(self.id, name.fold, self.seeds[0])]
-        outcome = UnitOutcome(
-            fold=name.fold,
-            seed=name.seed,
-            status=like.outcome.status,
-            message="not run, because every fold of the first seed failed",
-            models=like.outcome.models,
-        )
-        self.entries[name] = like.model_copy(update={"outcome": outcome, "output": ""})
-
-    def outcomes(self) -> list[UnitOutcome]:
-        """How the units ended, in order."""
-        return [self.entries[name].outcome for name in self.units()]
-
     def delivered(self, disguise: Disguise | None = None) -> pd.DataFrame:
         """What the method predicted, or did in a disguise: ``seed, model_id`` and the prediction columns."""
         columns = prediction_columns(self.problem)
@@ -171,6 +133,21 @@ class TaskRun:
             for predictions in [entry.disguised[disguise.kind][disguise.draw] if disguise else entry.predictions]
         ]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["seed", "model_id", *columns])
+
+    def write(self, method: MethodInfo, folder: Path, floors: Path | None) -> ResultRecord:
+        """Score the predictions, and write the result."""
+        predictions = complete_predictions(self.problem, self.delivered(), self.seeds)
+        record = build_record(
+            self.problem,
+            predictions,
+            method,
+            self.outcomes(),
+            committed_floors(self.problem, floors),
+            list(self.notes()),
+            device=self.device,
+        )
+        write_result(record, self.problem, predictions, folder)
+        return record
 
     def notes(self) -> Iterator[str]:
         """What a reader of the result should know: what was not covered, what was not run."""

@@ -176,6 +176,7 @@ class _Run:
             "classes": list(unit.classes),
             "seed": self._seed,
             "device": unit.device,
+            "target_phase": None,
         }
         models = unit.train.models[order]
         seconds, parameters = self._conversation.fit(models, self._fresh_ids(len(order)), facts, arrays)

@@ -7,18 +7,19 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from wslbench.errors import ResultError, WslbenchError
+from wslbench.errors import MethodError, ResultError, WslbenchError
 from wslbench.evaluation.execution import Execution, Progress, Settings
 from wslbench.evaluation.journal import Journal
 from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.method_file import read_method_file
-from wslbench.evaluation.method_info import inspect_method
+from wslbench.evaluation.method_info import Declared, inspect_method
 from wslbench.evaluation.result_schema import MethodInfo, Privilege
+from wslbench.evaluation.run import Run
 from wslbench.evaluation.task_run import TaskRun
 from wslbench.evaluation.unit import Disguise
-from wslbench.tasks import Task, prepare
+from wslbench.tasks import Task, TaskKind, prepare, prepare_generation
 from wslbench.zoo import load_zoo
 
 if TYPE_CHECKING:
@@ -26,16 +27,71 @@ if TYPE_CHECKING:
 
 
 class Work(NamedTuple):
-    """A method, and its tasks as they are finished."""
+    """A method, the tasks that it is put to, and these as they are finished."""
 
     method: MethodInfo
-    finished: Iterator[TaskRun]
+    tasks: Sequence[Task]
+    finished: Iterator[Run]
+
+
+class Wanted(NamedTuple):
+    """Tasks to choose from.
+
+    Attributes
+    ----------
+    named
+        Named one by one: a method that cannot do one of them is refused.
+    listed
+        Suites. Of the first that holds any task that the method can do, those tasks are taken.
+    """
+
+    named: Sequence[Task]
+    listed: Sequence[Sequence[Task]] = ()
+
+    def of(self, declared: Declared, path: Path) -> list[Task]:
+        """The tasks that ask for what a method does.
+
+        Raises
+        ------
+        MethodError
+            If a named task, or every listed one, asks for something else; or the method claims a privilege that the
+            task does not know.
+        """
+        unfit = [task for task in self.named if verb_of(task.kind) not in declared.verbs]
+        fitting = [[task for task in tasks if verb_of(task.kind) in declared.verbs] for tasks in self.listed]
+        if unfit or not (self.named or any(fitting)):
+            asked = unfit[0] if unfit else self.listed[0][0]
+            does = "generates weights" if declared.verbs == ("generate",) else "predicts"
+            signature = (
+                "generate(self, count, context)" if verb_of(asked.kind) == "generate" else "predict(self, models)"
+            )
+            raise MethodError(
+                f"{path} cannot be evaluated: {declared.class_name} {does}, and {asked.id} asks for something else. "
+                f"Give it a `{signature}`."
+            )
+        chosen = list({task.id: task for task in [*self.named, *next(filter(None, fitting), [])]}.values())
+        odd = [task for task in chosen if declared.privilege != "none" and not _knows(task, declared.privilege)]
+        if odd:
+            raise MethodError(
+                f"{path} cannot be evaluated: {declared.class_name} declares the privilege {declared.privilege!r}, "
+                f"which {odd[0].id} does not know."
+            )
+        return chosen
+
+
+def verb_of(kind: TaskKind) -> str:
+    """What tasks of a kind need a method to be able to do."""
+    return "generate" if kind == "weight_generation" else "predict"
+
+
+def _knows(task: Task, privilege: str) -> bool:
+    return (privilege == "data") == (task.kind == "weight_generation")
 
 
 @contextmanager
 def work_on(
     method: str | Path,
-    tasks: Sequence[Task],
+    wanted: Wanted,
     seeds: int,
     folder: Path,
     settings: Settings,
@@ -61,24 +117,21 @@ def work_on(
     _check_writable(folder)
     launcher = Launcher(source.preload) if settings.fork is None else Launcher(source.preload, settings.fork)
     with launcher:  # it preloads while the zoo is being read
+        stop = threading.Event()
+        declared = inspect_method(source, launcher, settings.limits, stop)
+        tasks = wanted.of(declared, source.path)
         opened = {
             name: _open_zoo(name, zoos or {}) for name in dict.fromkeys(name for task in tasks for name in task.zoos)
         }
+        common = {
+            "seeds": tuple(range(seeds)),
+            "method": source,
+            "limits": settings.limits,
+            "device": settings.device,
+        }
         runs = [
-            TaskRun(
-                prepare(task, *needed),
-                needed,
-                tuple(range(seeds)),
-                source,
-                settings.limits,
-                settings.device,
-                disguises,
-            )
-            for task in tasks
-            for needed in [tuple(opened[name] for name in task.zoos)]
+            _make_run(task, tuple(opened[name] for name in task.zoos), declared, disguises, common) for task in tasks
         ]
-        stop = threading.Event()
-        declared = inspect_method(source, launcher, settings.limits, stop)
         info = MethodInfo(
             name=source.name,
             class_name=declared.class_name,
@@ -91,7 +144,22 @@ def work_on(
         with journal.open():
             execution = Execution(method, runs, settings, launcher, journal, stop, on_progress)
             with closing(execution.finished_tasks()) as finished:
-                yield Work(info, finished)
+                yield Work(info, tasks, finished)
+
+
+def _make_run(
+    task: Task, zoos: tuple[Zoo, ...], declared: Declared, disguises: tuple[Disguise, ...], common: dict[str, Any]
+) -> Run:
+    if task.kind == "weight_generation":
+        # Judging loads torch, which predictive evaluations do without.
+        from wslbench.evaluation.generators.generation_run import GenerationRun
+        from wslbench.evaluation.generators.networks_table import Track
+        from wslbench.evaluation.generators.reference import Reference
+
+        reference = Reference(prepare_generation(task, *zoos))
+        track: Track = "with data" if declared.privilege == "data" else "weights only"
+        return GenerationRun(reference=reference, track=track, **common)
+    return TaskRun(problem=prepare(task, *zoos), zoos=zoos, disguises=disguises, **common)
 
 
 def _open_zoo(name: str, zoos: Mapping[str, Zoo | Path]) -> Zoo:

@@ -5,6 +5,7 @@ Published generators mostly return near-copies of the networks that they were tr
 at equal novelty.
 """
 
+from wslbench.generation import comparators
 from wslbench.generation.envelope import Envelope, upper_envelope
 from wslbench.generation.functional import Originality, disagreement, error_overlap, originality
 from wslbench.generation.lift import Draw, Lift, lift_of
@@ -19,6 +20,7 @@ __all__ = [
     "Originality",
     "PhaseOfDraw",
     "Quality",
+    "comparators",
     "disagreement",
     "error_overlap",
     "lift_of",

@@ -32,11 +32,14 @@ class Quality(NamedTuple):
         ``[n]``: share of held-out samples that it gets right.
     finetuned
         By epochs of fine-tuning, ``[n]``.
+    classes_finetuned
+        By epochs of fine-tuning, as ``classes``.
     """
 
     classes: IntArray
     accuracy: FloatArray
     finetuned: dict[int, FloatArray]
+    classes_finetuned: dict[int, IntArray]
 
 
 def with_statistics(stack: ModelStack, objective: Classification) -> ModelStack:
@@ -72,8 +75,9 @@ def quality(stack: ModelStack, objective: Classification, name: str) -> Quality:
     trained = train_stack(
         stack, objective, FINETUNING, RunSettings(seeds, [FINETUNING.rate] * stack.size), FINETUNED_EPOCHS
     )
-    finetuned = {
-        epoch: (predicted_classes(with_statistics(tuned, objective), objective) == labels).mean(axis=1)
+    after = {
+        epoch: predicted_classes(with_statistics(tuned, objective), objective)
         for epoch, tuned in trained.checkpoints.items()
     }
-    return Quality(classes, (classes == labels).mean(axis=1), finetuned)
+    finetuned = {epoch: (shown == labels).mean(axis=1) for epoch, shown in after.items()}
+    return Quality(classes, (classes == labels).mean(axis=1), finetuned, after)

@@ -15,6 +15,14 @@ NOTHING = "–"
 _BESIDE: dict[TaskKind, tuple[str, ...]] = {
     "phase_classification": ("macro_f1", "log_loss"),
     "accuracy_prediction": ("spearman", "r2", "mae"),
+    "weight_generation": (
+        "accuracy",
+        "novelty",
+        "diversity",
+        "phase_fidelity",
+        "accuracy_finetuned_1",
+        "accuracy_finetuned_5",
+    ),
 }
 
 
@@ -37,9 +45,9 @@ def columns(kind: TaskKind, headline: str) -> list[Column]:
         Column("#", lambda row: NOTHING if row.rank is None else str(row.rank), essential=True),
         Column("method", lambda row: row.name, numeric=False, essential=True),
         Column(_heading(headline), lambda row: with_interval(row.metrics.get(headline)), essential=True),
-        Column("lift", _lift, essential=True),
+        *([] if headline == "lift" else [Column("lift", _lift, essential=True)]),
         *(_metric(name) for name in _BESIDE[kind]),
-        Column("drop perm. · scal.", _drops),
+        *([] if kind == "weight_generation" else [Column("drop perm. · scal.", _drops)]),
         Column("fit s", lambda row: NOTHING if row.record is None else seconds(row.record.cost.fit_seconds)),
         Column("predict s", lambda row: NOTHING if row.record is None else seconds(row.record.cost.predict_seconds)),
         Column("MiB", _memory),
@@ -106,6 +114,8 @@ def _note(row: Row) -> str:
             notes.append(f"failed: {record.status}")
         if record.method.privilege == "hyperparameters":
             notes.append("told the grid")
+        elif record.method.privilege == "data":
+            notes.append("with data")
         elif record.method.privilege == "train_hyperparameters":
             notes.append("told the train grid")
         if record.coverage < 1:

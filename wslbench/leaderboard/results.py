@@ -11,18 +11,21 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
 
 from wslbench.errors import ResultError, TaskError, WslbenchError, ZooError
 from wslbench.evaluation.audit_files import audit_path, read_audit
 from wslbench.evaluation.audit_schema import AuditRecord
-from wslbench.evaluation.bootstrap import Resamples, draw_resamples
+from wslbench.evaluation.bootstrap import draw_resamples
 from wslbench.evaluation.floors import stale_hashes
 from wslbench.evaluation.predictions import hash_predictions, read_predictions
 from wslbench.evaluation.result_files import read_record
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.evaluation.scores import Scores
 from wslbench.evaluation.scoring import score
-from wslbench.tasks import Problem, Task, TaskBook, prepare
+from wslbench.tasks import Hashes, Task, TaskBook, prepare, prepare_generation
 from wslbench.zoo import Zoo
 
 
@@ -119,37 +122,57 @@ class _Checker:
     def __init__(self, open_zoo: Callable[[str], Zoo]) -> None:
         self._open_zoo = open_zoo
         self._zoos: dict[str, Zoo] = {}
-        self._problem: tuple[Problem, Resamples] | None = None
+        self._last: tuple[Task, _Scored] | None = None
 
     def entry(self, task: Task, path: Path) -> Entry:
         """The result at a path, if it stands."""
         record = read_record(path)
         if record.method.name != path.parent.name or record.task.id != path.stem:
             raise ResultError(f"the record is of {record.method.name} on {record.task.id}, not of its file's name.")
-        problem, resamples = self._prepared(task)
-        stale = stale_hashes(record, problem.hashes)
+        scored = self._scored(task)
+        stale = stale_hashes(record, scored.hashes)
         if stale:
             raise ResultError(f"stale: it was made with another {' and '.join(stale)}; evaluate the method again.")
         predictions = read_predictions(path.with_suffix(".parquet"))
-        if hash_predictions(predictions) != record.provenance.predictions:
+        if scored.hash_of(predictions) != record.provenance.predictions:
             raise ResultError("the predictions beside it are not those that the record was made from.")
-        scores = score(problem, predictions, resamples)
+        scores = scored.score(predictions)
         different = [name for name in {**record.metrics, **scores.metrics} if not _follows(record, scores, name)]
         if different:
             raise ResultError(f"its {', '.join(sorted(different))} does not follow from its predictions.")
         return Entry(record, scores)
 
-    def _prepared(self, task: Task) -> tuple[Problem, Resamples]:
-        if self._problem is None or self._problem[0].task != task:
+    def _scored(self, task: Task) -> _Scored:
+        if self._last is None or self._last[0] != task:
             try:
                 for name in task.zoos:
                     if name not in self._zoos:
                         self._zoos[name] = self._open_zoo(name)
-                problem = prepare(task, *(self._zoos[name] for name in task.zoos))
+                self._last = task, _scoring(task, [self._zoos[name] for name in task.zoos])
             except (ZooError, TaskError) as error:
                 raise ResultError(f"it cannot be checked: {error}") from error
-            self._problem = problem, draw_resamples(problem)
-        return self._problem
+        return self._last[1]
+
+
+class _Scored(NamedTuple):
+    """How the answers to one task are hashed and scored."""
+
+    hashes: Hashes
+    hash_of: Callable[[pd.DataFrame], str]
+    score: Callable[[pd.DataFrame], Scores]
+
+
+def _scoring(task: Task, zoos: Sequence[Zoo]) -> _Scored:
+    if task.kind == "weight_generation":
+        from wslbench.evaluation.generators.record import hash_networks
+        from wslbench.evaluation.generators.reference import Reference
+        from wslbench.evaluation.generators.scoring import score_networks
+
+        reference = Reference(prepare_generation(task, *zoos))
+        return _Scored(reference.problem.hashes, hash_networks, lambda table: score_networks(reference, table))
+    problem = prepare(task, *zoos)
+    resamples = draw_resamples(problem)
+    return _Scored(problem.hashes, hash_predictions, lambda table: score(problem, table, resamples))
 
 
 def _follows(record: ResultRecord, scores: Scores, metric: str) -> bool:

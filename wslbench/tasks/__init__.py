@@ -1,14 +1,17 @@
 """Tasks: their declaration, their targets on a zoo, and the metrics that judge predictions of them."""
 
 from wslbench.tasks.book import HEADLINES, Task, TaskBook, load_tasks
+from wslbench.tasks.generation_problem import DRAWN, GenerationProblem, prepare_generation
 from wslbench.tasks.problem import PHASES, Hashes, Problem, prepare, problem_from_table
 from wslbench.tasks.schema import TaskKind
 from wslbench.tasks.transforms import TRANSFORM_NAMES, Transform, TransformName, make_transform
 
 __all__ = [
+    "DRAWN",
     "HEADLINES",
     "PHASES",
     "TRANSFORM_NAMES",
+    "GenerationProblem",
     "Hashes",
     "Problem",
     "Task",
@@ -19,5 +22,6 @@ __all__ = [
     "load_tasks",
     "make_transform",
     "prepare",
+    "prepare_generation",
     "problem_from_table",
 ]

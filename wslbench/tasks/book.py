@@ -17,7 +17,7 @@ from wslbench.tasks.transforms import TransformName
 from wslbench.zoo.protocols import NEW_ZOO
 
 HEADLINES: Mapping[TaskKind, str] = MappingProxyType(
-    {"phase_classification": "balanced_accuracy", "accuracy_prediction": "kendall_tau"}
+    {"phase_classification": "balanced_accuracy", "accuracy_prediction": "kendall_tau", "weight_generation": "lift"}
 )
 
 _WORDING = {"label", "description"}
@@ -35,6 +35,8 @@ class Task:
         Scale on which methods are fitted and scored.
     tested_on
         The zoo whose models are tested, under ``new-zoo``.
+    phase
+        What a generator is asked for; None in predictive tasks.
     headline
         The metric that ranks methods and that the lift is taken in.
     """
@@ -52,6 +54,7 @@ class Task:
     label: str
     description: str
     tested_on: str | None = None
+    phase: str | None = None
 
     @property
     def zoos(self) -> tuple[str, ...]:
@@ -62,8 +65,9 @@ class Task:
     def hash(self) -> str:
         """SHA-256 of everything that a result depends on; rewording the label leaves it alone."""
         content = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _WORDING}
-        if self.tested_on is None:
-            del content["tested_on"]  # results from before there was the field stay current
+        for name in ("tested_on", "phase"):
+            if content[name] is None:
+                del content[name]  # results from before there was the field stay current
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -127,6 +131,7 @@ def load_tasks(path: Path | str | None = None) -> TaskBook:
                 label=entry.label,
                 description=entry.description,
                 tested_on=entry.tested_on if protocol == NEW_ZOO else None,
+                phase=entry.phase,
             )
     return TaskBook(tasks=tasks, suites={name: tuple(members) for name, members in file.suites.items()})
 

@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from wslbench.errors import TaskError
 from wslbench.tasks.located_yaml import FieldPath, LocatedYaml, read_located_yaml
 from wslbench.tasks.transforms import TransformName
-from wslbench.zoo.protocols import NEW_PHASE, NEW_ZOO
+from wslbench.zoo.protocols import NEW_PHASE, NEW_ZOO, WITHIN_CELL_SEEDS
 
-TaskKind = Literal["phase_classification", "accuracy_prediction"]
+TaskKind = Literal["phase_classification", "accuracy_prediction", "weight_generation"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
+Target = Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9-]*$", max_length=80)]
 
 
 class _Entry(BaseModel):
@@ -22,10 +23,13 @@ class _Entry(BaseModel):
 
 
 class TaskEntry(_Entry):
-    """One target of one zoo, asked under one or more split protocols; ``tested_on`` is what ``new-zoo`` tests."""
+    """One target of one zoo, asked under one or more split protocols.
+
+    ``tested_on`` is what ``new-zoo`` tests; ``phase`` is what a generator is asked for.
+    """
 
     zoo: Name
-    target: Name
+    target: Target
     version: Annotated[int, Field(ge=1)]
     kind: TaskKind
     column: Annotated[str, Field(min_length=1)]
@@ -33,6 +37,7 @@ class TaskEntry(_Entry):
     transform: TransformName = "identity"
     protocols: Annotated[list[Name], Field(min_length=1)]
     tested_on: Name | None = None
+    phase: Annotated[str, Field(min_length=1)] | None = None
     label: Annotated[str, Field(min_length=1)]
     description: Annotated[str, Field(min_length=1)]
 
@@ -42,6 +47,21 @@ class TaskEntry(_Entry):
             raise ValueError("a phase_classification task takes neither `minus` nor a `transform`")
         if self.kind == "phase_classification" and self.column != "phase":
             raise ValueError("a phase_classification task reads the column `phase`")
+        return self
+
+    @model_validator(mode="after")
+    def _generators_are_asked_for_a_phase(self) -> Self:
+        if (self.kind == "weight_generation") != (self.phase is not None):
+            raise ValueError("a weight_generation task names the `phase` that it asks for, and no other task does")
+        if self.phase is not None:
+            if self.target != f"generate-{self.phase}":
+                raise ValueError(f"the target of a task that asks for phase {self.phase} is generate-{self.phase}")
+            if self.column != "phase" or self.minus is not None or self.transform != "identity":
+                raise ValueError("a weight_generation task reads the column `phase`, as it is")
+        if (self.phase is not None) != (WITHIN_CELL_SEEDS in self.protocols) or (
+            self.phase and len(self.protocols) > 1
+        ):
+            raise ValueError(f"the protocol of weight_generation tasks, and of no others, is {WITHIN_CELL_SEEDS}")
         return self
 
     @model_validator(mode="after")
@@ -55,7 +75,7 @@ class TaskEntry(_Entry):
     def id_under(self, protocol: str, default_protocol: str) -> str:
         """The id of the task that this entry gives under a protocol."""
         stem = f"{self.zoo}.{self.target}"
-        return stem if protocol == default_protocol else f"{stem}@{protocol}"
+        return stem if protocol in (default_protocol, WITHIN_CELL_SEEDS) else f"{stem}@{protocol}"
 
 
 class TasksFile(_Entry):

@@ -37,6 +37,23 @@ _METRICS = (
     Metric("r2_natural", "R², natural scale", True, "R² after the way back to the natural scale."),
     Metric("mae_natural", "MAE, natural scale", False, "MAE after the way back to the natural scale."),
     Metric("kendall_tau_within_cell", "τ within cells", True, "τ_b among the seeds of a cell, averaged over cells."),
+    Metric(
+        "lift", "lift", True, "Accuracy above the comparators at equal novelty; 1: held-out real networks, 0: none."
+    ),
+    Metric("accuracy", "accuracy", True, "Share of held-out samples that a generated network gets right, as it comes."),
+    Metric("accuracy_finetuned_1", "after 1 epoch", True, "Accuracy after one epoch of the one fine-tuning protocol."),
+    Metric("accuracy_finetuned_5", "after 5 epochs", True, "Accuracy after five epochs of it."),
+    Metric("novelty", "novelty", True, "Disagreement with the nearest train network; 0: a copy, 1: a fresh seed."),
+    Metric("diversity", "diversity", True, "Disagreement with the nearest other of the draw; 1: as fresh seeds."),
+    Metric("error_overlap", "error overlap", False, "Errors shared with the nearest train network (Jaccard)."),
+    Metric("weight_distance", "weight distance", True, "From the nearest train network, symmetries folded out."),
+    Metric("sources", "sources", True, "Effective number of train networks that a draw's are nearest to."),
+    Metric(
+        "phase_fidelity", "phase fidelity", True, "Probability of the phase asked for; 0 for copies of one another."
+    ),
+    Metric("train_loss", "train loss", False, "Mean train loss of the networks of a draw."),
+    Metric("mode_connectivity", "mode connectivity", True, "Mean over 30 pairs of a draw, in percentage points."),
+    Metric("cka", "CKA", True, "Mean linear CKA over 30 pairs of a draw."),
     Metric("mae_over_sd", "MAE / sd", False, "MAE over the standard deviation of the target in the whole task."),
 )
 

@@ -1,0 +1,1 @@
+"""Generators of weights: asked in sealed processes as predictors are, judged by what their networks compute."""

@@ -1,0 +1,101 @@
+"""What all tasks of an evaluation share, whatever they ask for: units, which of them are finished, and giving up."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from wslbench.evaluation.journal import JournalEntry
+from wslbench.evaluation.launcher import Launcher
+from wslbench.evaluation.limits import Limits
+from wslbench.evaluation.method_file import MethodFile
+from wslbench.evaluation.result_schema import MethodInfo, ResultRecord, UnitOutcome
+
+
+class UnitName(NamedTuple):
+    """Which unit of which task."""
+
+    task_id: str
+    fold: int
+    seed: int
+
+
+@dataclass(kw_only=True)
+class Run(ABC):
+    """A task under way.
+
+    Attributes
+    ----------
+    entries
+        The units that are finished.
+    """
+
+    seeds: tuple[int, ...]
+    method: MethodFile
+    limits: Limits
+    device: str
+    entries: dict[UnitName, JournalEntry] = field(default_factory=dict)
+
+    @property
+    @abstractmethod
+    def id(self) -> str:
+        """The task's id."""
+
+    @property
+    @abstractmethod
+    def folds(self) -> tuple[int, ...]:
+        """The folds; each is a unit in every seed."""
+
+    @abstractmethod
+    def key(self, name: UnitName) -> str:
+        """Hash of everything that the unit's outcome depends on."""
+
+    @abstractmethod
+    def work(self, name: UnitName, launcher: Launcher, stop: threading.Event) -> JournalEntry:
+        """Run a unit, and say what came of it."""
+
+    @abstractmethod
+    def write(self, method: MethodInfo, folder: Path, floors: Path | None) -> ResultRecord:
+        """Score what came of the units, and write the result; ``floors`` is another folder of floor results."""
+
+    @abstractmethod
+    def notes(self) -> Iterator[str]:
+        """What a reader of the result should know."""
+
+    def units(self, seeds: Sequence[int] | None = None) -> list[UnitName]:
+        """Names of the units of these seeds, or of all."""
+        return [
+            UnitName(self.id, fold, seed) for seed in (self.seeds if seeds is None else seeds) for fold in self.folds
+        ]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every unit is finished."""
+        return len(self.entries) == len(self.seeds) * len(self.folds)
+
+    def given_up(self) -> list[UnitName]:
+        """The units of later seeds, if the first seed failed in every fold: they would fail again, for as long."""
+        first = [self.entries.get(name) for name in self.units(self.seeds[:1])]
+        if all(entry is not None and entry.outcome.status != "ok" for entry in first):
+            return self.units(self.seeds[1:])
+        return []
+
+    def give_up(self, name: UnitName) -> None:
+        """Book a unit as failed like the first seed's, without running it."""
+        like = self.entries[UnitName(self.id, name.fold, self.seeds[0])]
+        outcome = UnitOutcome(
+            fold=name.fold,
+            seed=name.seed,
+            status=like.outcome.status,
+            message="not run, because every fold of the first seed failed",
+            models=like.outcome.models,
+        )
+        self.entries[name] = like.model_copy(update={"outcome": outcome, "output": ""})
+
+    def outcomes(self) -> list[UnitOutcome]:
+        """How the units ended, in order."""
+        return [self.entries[name].outcome for name in self.units()]
