@@ -31,7 +31,13 @@ METHODS = {
     "spectral": "Spectral",
     "weight_statistics": "WeightStatistics",
 }
-GENERATORS = {"retrieval": "Retrieval", "noise": "Noise", "average": "Average", "gaussian": "Gaussian"}
+GENERATORS = {
+    "retrieval": "Retrieval",
+    "noise": "Noise",
+    "average": "Average",
+    "gaussian": "Gaussian",
+    "diffusion": "Diffusion",
+}
 SHARED = {"neural_training", "train_networks"}  # files that hold no method
 PHASES = ("I", "II", "III", "IV-A", "IV-B")
 

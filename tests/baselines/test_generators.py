@@ -99,3 +99,23 @@ def test_the_target_phase_is_told_by_the_context() -> None:
     (stack,) = UNIT.train[np.flatnonzero(UNIT.phases == "III")].by_architecture()
     first = method.generate(1, other)["conv1.weight"][0].numpy()
     assert any(np.array_equal(first, values) for values in stack["conv1.weight"])
+
+
+def test_diffusion_learns_to_denoise_and_draws_from_where_the_networks_are() -> None:
+    module = load_baseline("diffusion")
+    method = module.Diffusion()
+    method.fit(UNIT.train, UNIT.phases, context())
+    assert min(method.history) < 0.995 * method.history[0]
+    assert method.parameters > 1000
+    networks = method.generate(16, context())
+    name = "conv3.weight"
+    spread = float(np.std(of_phase()[name]))
+    assert 0.3 * spread < float(networks[name].std()) < 3 * spread
+    assert torch.pdist(networks[name].flatten(1)).min() > 0
+
+
+def test_of_a_diffused_vector_signal_gives_way_to_noise() -> None:
+    shares = load_baseline("diffusion").signal_shares(100)
+    assert (shares.diff() < 0).all()
+    assert shares[0] > 0.99
+    assert shares[-1] < 0.01

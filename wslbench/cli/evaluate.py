@@ -16,7 +16,12 @@ def evaluate(
         list[str] | None, typer.Option("--task", metavar="ID", help="Evaluate on this task; repeatable.")
     ] = None,
     suite: Annotated[
-        str | None, typer.Option("--suite", help="Evaluate on the tasks of this suite (quick, where no task is named).")
+        str | None,
+        typer.Option(
+            "--suite",
+            help="Evaluate on the tasks of this suite that ask for what the method does (where no task is named: "
+            "quick, or generation for a method that only generates).",
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many seeds each fold is run with.")] = 3,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at a time, of one thread each.")] = 2,

@@ -21,6 +21,8 @@ It stops accidents:
   again in other chunks: predictions that changed are a failure.
 * **The embedded zoos.** ``load_zoo`` refuses them, also copied elsewhere, and Python's ``open`` refuses
   their files and the committed results.
+* **The data.** Python's ``open`` refuses the data sets that come with libraries: who has them can run the networks
+  on the test samples, or train new ones. A generator of the track *with data* says so, and may read them.
 * **Forged pickles.** What comes back is JSON and raw float64 arrays; the parent neither unpickles anything
   nor imports the method.
 

@@ -54,6 +54,7 @@ def draw_generation(
     matplotlib.use("agg")
     from matplotlib import pyplot
 
+    pyplot.rcParams["svg.fonttype"] = "none"  # text stays text: it can be searched and read aloud
     shown = [each for each in found if each.entries and each.task.kind == "weight_generation"]
     if not shown:
         raise ResultError("there is no result of a generation task to draw; `wslbench evaluate GENERATOR.py` makes one")

@@ -19,6 +19,7 @@ from wslbench.evaluation.generators.scoring import METRICS_OF_DRAWS
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.generation import disagreement
 from wslbench.leaderboard import read_results
+from wslbench.leaderboard.generation_plot import draw_generation
 
 HEAD = """
 import itertools, time
@@ -198,3 +199,19 @@ def test_missing_or_stale_comparators_are_named(seeds: Seeds, tmp_path: Path) ->
     path.write_text(json.dumps(content)[:100])
     with pytest.raises(ResultError, match="cannot be read"):
         lonely.scale("weights only")
+
+
+def test_a_draw_is_drawn_with_what_it_is_held_against(
+    copies: tuple[ResultRecord, Path], seeds: Seeds, tmp_path: Path
+) -> None:
+    folder = copies[1] / "runs"
+    found = read_results([folder], seeds.book, [seeds.book[seeds.task]], lambda name: seeds.zoo)
+    out = tmp_path / "picture.svg"
+    assert draw_generation(found.tasks, [folder], {NAME: seeds.zoo}, out) == [seeds.task]
+    picture = out.read_text()
+    assert picture.count("made_up") == 1
+    for words in (seeds.task, "held-out real networks", "envelope", "functional novelty"):
+        assert words in picture
+    nothing = read_results([tmp_path], seeds.book, [seeds.book[seeds.task]], lambda name: seeds.zoo)
+    with pytest.raises(ResultError, match="no result of a generation task"):
+        draw_generation(nothing.tasks, [tmp_path], {NAME: seeds.zoo}, out)
