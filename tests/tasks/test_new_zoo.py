@@ -71,7 +71,7 @@ def test_the_methods_see_one_zoo_and_both_are_sealed() -> None:
     found = problem(SHARPNESS)
     zoos = tuple(ZOOS.values())
     source = read_method_file(Path(wslbench.__file__).parent.parent / "baselines" / "chance.py")
-    run = TaskRun(found, zoos, (0,), source, Limits(), "cpu")
+    run = TaskRun(problem=found, zoos=zoos, seeds=(0,), method=source, limits=Limits(), device="cpu")
     unit = run.unit(UnitName(SHARPNESS, 0, 0))
     assert {stack.architecture.builder for stack in unit.train.models.by_architecture()} == {"cnn"}
     assert {stack.architecture.builder for stack in unit.test.models.by_architecture()} == {"mlp"}

@@ -70,7 +70,9 @@ def test_counts_of_embedded_zoos_are_those_of_their_cards(name):
     section = threshold_section(measured)
     stored = measured.cells["phase"].value_counts().to_dict()
     own = next(row for row in section.epsilon if row.used)
-    for found in (own.frozen, own.refitted):
+    # A zoo too small for cut-offs of its own has those of another, which no refit gives.
+    borrowed = measured.card.phase_rule["cutoffs"]["train_loss_separability"] is None
+    for found in (own.frozen,) if borrowed else (own.frozen, own.refitted):
         assert {phase: count for phase, count in found.counts.items() if count} == stored
         assert found.changed == 0
     for key, told in measured.card.phase_rule.get("sensitivity", {}).items():
