@@ -6,14 +6,12 @@ matched (Ainsworth et al. 2023, *Git Re-Basin*, arXiv 2209.04836) decides whethe
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from train_networks import as_tensors, networks_of
+from train_networks import OfOnePhase, as_tensors
 
-from wslbench import Models
 from wslbench.generation import comparators
 from wslbench.symmetry import symmetries
 from wslbench.typing import Context
@@ -21,26 +19,8 @@ from wslbench.typing import Context
 OF: Final = 2  # networks a mean
 
 
-class Average:
-    """Means of two train networks of the phase that is asked for, aligned by weight matching.
-
-    Attributes
-    ----------
-    parameters
-        After ``fit``: numbers that were fitted.
-    """
-
-    parameters = 0
-
-    def fit(self, models: Models, phases: npt.NDArray[Any], context: Context) -> None:
-        """Keep the train networks of the phase that is asked for.
-
-        Raises
-        ------
-        ValueError
-            If there are none, or they are of several architectures.
-        """
-        self._networks = networks_of(models, phases, context)
+class Average(OfOnePhase):
+    """Means of two train networks of the phase that is asked for, aligned by weight matching."""
 
     def generate(self, count: int, context: Context) -> dict[str, torch.Tensor]:
         """``[count, *shape]`` of every tensor."""

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import torch
-from train_networks import as_tensors, networks_of
+from train_networks import OfOnePhase, as_tensors
 
-from wslbench import Models
 from wslbench.generation import comparators
 from wslbench.typing import Context
 
 
-class Retrieval:
-    """Train networks of the phase that is asked for, drawn at random.
-
-    Attributes
-    ----------
-    parameters
-        After ``fit``: numbers that were fitted.
-    """
-
-    parameters = 0
-
-    def fit(self, models: Models, phases: npt.NDArray[Any], context: Context) -> None:
-        """Keep the train networks of the phase that is asked for.
-
-        Raises
-        ------
-        ValueError
-            If there are none, or they are of several architectures.
-        """
-        self._networks = networks_of(models, phases, context)
+class Retrieval(OfOnePhase):
+    """Train networks of the phase that is asked for, drawn at random."""
 
     def generate(self, count: int, context: Context) -> dict[str, torch.Tensor]:
         """``[count, *shape]`` of every tensor."""

@@ -41,3 +41,19 @@ def networks_of(models: Models, phases: npt.NDArray[Any], context: Context) -> T
 def as_tensors(drawn: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, torch.Tensor]:
     """The same as torch tensors."""
     return {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in drawn.items()}
+
+
+class OfOnePhase:
+    """Keeps the train networks of the phase that is asked for, and fits nothing."""
+
+    parameters = 0
+
+    def fit(self, models: Models, phases: npt.NDArray[Any], context: Context) -> None:
+        """Keep them.
+
+        Raises
+        ------
+        ValueError
+            If there are none, or they are of several architectures.
+        """
+        self._networks = networks_of(models, phases, context)
