@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from tests.baselines.made import GENERATORS, load_baseline
-from wslbench import symmetry
+from wslbench import Models, symmetry
 from wslbench.evaluation.synthetic import synthetic_generation_unit, synthetic_unit
 from wslbench.typing import Context
+from wslbench.zoo import Source
 
 UNIT = synthetic_generation_unit("generators", count=16)
 
@@ -101,17 +102,30 @@ def test_the_target_phase_is_told_by_the_context() -> None:
     assert any(np.array_equal(first, values) for values in stack["conv1.weight"])
 
 
-def test_diffusion_learns_to_denoise_and_draws_from_where_the_networks_are() -> None:
-    module = load_baseline("diffusion")
-    method = module.Diffusion()
-    method.fit(UNIT.train, UNIT.phases, context())
-    assert min(method.history) < 0.995 * method.history[0]
-    assert method.parameters > 1000
-    networks = method.generate(16, context())
-    name = "conv3.weight"
-    spread = float(np.std(of_phase()[name]))
-    assert 0.3 * spread < float(networks[name].std()) < 3 * spread
-    assert torch.pdist(networks[name].flatten(1)).min() > 0
+def test_diffusion_finds_the_one_direction_in_which_networks_differ() -> None:
+    """Networks on a line: a normal law a weight, which knows of no other weight, has next to nothing along it."""
+    stack, random = of_phase(), np.random.default_rng(0)
+    names = list(stack.keys())
+    along = {name: random.normal(size=stack.shape(name)) for name in names}
+    amount = random.normal(size=200)
+    tensors = {
+        name: (stack[name][0] + 0.05 * np.multiply.outer(amount, along[name])).astype(np.float32) for name in names
+    }
+    tensors |= {name: np.abs(values) + 0.1 for name, values in tensors.items() if name.endswith("running_var")}
+    source = Source("line", stack.architecture, lambda: tensors)
+    rows = np.arange(200)
+    models = Models(np.array([f"m{row}" for row in rows], object), [source], np.zeros(200, int), rows)
+    phases = np.full(200, UNIT.target_phase, object)
+
+    def share(networks: dict[str, torch.Tensor]) -> float:
+        """Of the variance of a draw, how much lies along the line."""
+        weights = [name for name in networks if not name.endswith(("running_mean", "running_var"))]
+        line = np.concatenate([along[name].ravel() for name in weights])
+        vectors = np.concatenate([networks[name].numpy().reshape(64, -1) for name in weights], 1)
+        return float((vectors @ line / np.linalg.norm(line)).var() / vectors.var(axis=0).sum())
+
+    found, blind = (share(drawn(name, count=64, models=models, phases=phases)) for name in ("diffusion", "gaussian"))
+    assert found > 10 * blind
 
 
 def test_of_a_diffused_vector_signal_gives_way_to_noise() -> None:
