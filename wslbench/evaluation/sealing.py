@@ -27,6 +27,8 @@ _ONE_THREAD: Final = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+# glibc otherwise maps every large array anew, and a fifth of a small network's training goes into page faults.
+_KEPT_MEMORY: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 _PASSED_ON: Final = (
     "PATH",
     "LANG",
@@ -62,6 +64,7 @@ def sealed_environment(environ: Mapping[str, str]) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
+        **_KEPT_MEMORY,
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # to ask whether there is a GPU must not spoil CUDA for forked processes
     }
 
