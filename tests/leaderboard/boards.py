@@ -13,10 +13,20 @@ from wslbench.tasks import Task, prepare
 from wslbench.zoo import Zoo
 
 
-def commit(task: Task, zoo: Zoo, folder: Path, name: str, noise: float, seed: int = 0, failed: bool = False) -> Path:
-    """Write the result of a method that is right but for noise; ``failed`` marks one unit as timed out."""
+def commit(
+    task: Task,
+    zoo: Zoo,
+    folder: Path,
+    name: str,
+    noise: float,
+    seed: int = 0,
+    failed: bool = False,
+    reversed_: bool = False,
+) -> Path:
+    """Write the result of a method that is right but for noise, or wrong throughout; ``failed``: one unit timed out."""
     problem = prepare(task, zoo)
-    answer = predictions(problem, guesses(problem, noise, seed))
+    values = guesses(problem, noise, seed)
+    answer = predictions(problem, values.max() - values if reversed_ else values)
     units = outcomes(problem)
     if failed:
         units[0] = UnitOutcome(fold=units[0].fold, seed=0, status="timeout", message="too slow", models=units[0].models)

@@ -28,7 +28,7 @@ def found(built_tiny_zoo: Path, tmp_path_factory: pytest.TempPathFactory) -> Res
         for noise, name in zip((9.0, 4.0, 0.5, 0.3), FLOORS, strict=True):
             commit(book[task], zoo, folder / "results", name, noise)
         commit(book[task], zoo, folder / "results", "good", 0.01)
-        commit(book[task], zoo, folder / "results", "bad", 5.0)
+        commit(book[task], zoo, folder / "results", "bad", 0.01, reversed_=True)
     commit(book[TASKS[0]], zoo, folder / "results", "failed", 0.01, failed=True)
     return read_results([folder / "results"], book, book.select(task=TASKS), lambda name: zoo)
 
@@ -63,8 +63,7 @@ def test_duels_count_paired_intervals_and_mirror_each_other(found: Results) -> N
     wins = losses = 0
     for entries in found.tasks:
         by_name = {entry.record.method.name: entry for entry in entries.entries}
-        headline = by_name["good"].record.task.headline
-        ends = interval(by_name["good"].scores.draws(headline) - by_name["bad"].scores.draws(headline))
+        ends = interval(by_name["good"].draws - by_name["bad"].draws, by_name["good"].tail)
         wins, losses = wins + (ends.low > 0), losses + (ends.high < 0)
     assert cells(duels, "good")[1].startswith(f"{wins} : {losses}, ")
     assert cells(duels, "bad")[0].startswith(f"{losses} : {wins}, ")

@@ -54,7 +54,7 @@ def test_sound_results_are_read_with_scores_that_repeat_their_record(folder, boo
     assert results.problems == []
     for entry in results.tasks[0].entries:
         value = entry.record.metrics["kendall_tau"].value
-        assert entry.scores.draws("kendall_tau")[0] == pytest.approx(value)
+        assert entry.draws[0] == pytest.approx(value)
 
 
 def test_a_polished_metric_does_not_follow_from_the_predictions(folder, book, task, zoo) -> None:
@@ -64,7 +64,7 @@ def test_a_polished_metric_does_not_follow_from_the_predictions(folder, book, ta
     path.write_text(json.dumps(record))
     results = read([folder], book, task, zoo)
     assert names(results) == []
-    assert "kendall_tau does not follow from its predictions" in results.problems[0]
+    assert "metrics.kendall_tau.value does not follow from its predictions" in results.problems[0]
     assert str(path) in results.problems[0]
 
 

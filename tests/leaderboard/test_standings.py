@@ -11,14 +11,15 @@ from wslbench.evaluation.floors import Floors
 from wslbench.evaluation.record import build_record
 from wslbench.evaluation.scoring import score
 from wslbench.leaderboard import standings
-from wslbench.leaderboard.results import Entry
+from wslbench.leaderboard.checking import Entry
 from wslbench.tasks import Problem
 
 
 def entry(problem: Problem, name: str, values: np.ndarray, **changes) -> Entry:
     answer = predictions(problem, values)
     record = build_record(problem, answer, method(name), outcomes(problem), Floors({}, []))
-    return Entry(record.model_copy(update=changes), score(problem, answer))
+    scores = score(problem, answer)
+    return Entry(record.model_copy(update=changes), scores.draws(record.task.headline), scores.tail)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_pairing_tells_apart_what_separate_intervals_would_not(problem: Problem)
     target = problem.table["target"].to_numpy(dtype=float)
     errors = guesses(problem, 0.5) - target
     entries = [entry(problem, name, target + size * errors) for name, size in (("better", 1.0), ("worse", 1.3))]
-    one, other = (interval(e.scores.draws("kendall_tau")) for e in entries)
+    one, other = (interval(e.draws, e.tail) for e in entries)
     assert other.high > one.low
     assert standings(entries).ranks == {"better": 1, "worse": 2}
 
@@ -63,7 +64,7 @@ def test_floors_oracles_and_failures_are_not_ranked(problem: Problem) -> None:
 
 def test_the_resolvable_difference_is_the_half_width_of_the_paired_interval(problem: Problem) -> None:
     entries = [entry(problem, "a", guesses(problem, 0.3)), entry(problem, "b", guesses(problem, 0.6, seed=2))]
-    difference = interval(entries[0].scores.draws("kendall_tau") - entries[1].scores.draws("kendall_tau"))
+    difference = interval(entries[0].draws - entries[1].draws, entries[0].tail)
     assert standings(entries).resolvable == pytest.approx((difference.high - difference.low) / 2)
     assert standings(entries[:1]).resolvable is None
     assert standings([]).ranks == {}

@@ -23,8 +23,9 @@ from wslbench.evaluation.audit_schema import AuditProvenance, AuditRecord, Disgu
 from wslbench.evaluation.bootstrap import draw_resamples, interval
 from wslbench.evaluation.evaluator import DEFAULT_SUITE
 from wslbench.evaluation.execution import Progress, Settings
+from wslbench.evaluation.findings import estimate, finite
 from wslbench.evaluation.predictions import complete_predictions, prediction_array
-from wslbench.evaluation.record import SCORING_VERSION, estimate, finite, overall_status
+from wslbench.evaluation.record import SCORING_VERSION, coverage_of, overall_status
 from wslbench.evaluation.result_schema import MethodInfo
 from wslbench.evaluation.scoring import score
 from wslbench.evaluation.task_run import TaskRun
@@ -119,8 +120,8 @@ def _record(run: TaskRun, method: MethodInfo) -> AuditRecord:
         created=datetime.now(UTC),
         seeds=list(run.seeds),
         draws=sum(disguise.kind == DISGUISES[0] for disguise in run.disguises),
-        coverage=1 - sum(unit.uncovered for unit in units) / max(1, sum(unit.models for unit in units)),
-        score=estimate(judged.scores()),
+        coverage=coverage_of(units),
+        score=estimate(judged.scores(), judged.tail),
         permutation=judged.disguised("permutation") if status == "ok" else None,
         scaling=judged.disguised("scaling") if status == "ok" else None,
         provenance=AuditProvenance(
@@ -138,6 +139,11 @@ class _Judged:
         self._run = run
         self._resamples = draw_resamples(run.problem)
 
+    @property
+    def tail(self) -> float:
+        """Share of the resamples beyond either end of an interval."""
+        return self._resamples.tail
+
     def scores(self, disguise: Disguise | None = None) -> FloatArray:
         """The headline, ``[seeds, 1 + resamples]``."""
         problem = self._run.problem
@@ -148,9 +154,15 @@ class _Judged:
         draws = [disguise for disguise in self._run.disguises if disguise.kind == kind]
         after = np.mean([self.scores(disguise) for disguise in draws], axis=0)
         sign = 1 if METRICS[self._run.problem.task.headline].higher_is_better else -1
-        drop, low, high = (finite(number) for number in interval(sign * (self.scores() - after).mean(axis=0)))
+        drop, low, high = (
+            finite(number) for number in interval(sign * (self.scores() - after).mean(axis=0), self.tail)
+        )
         return Disguised(
-            score=estimate(after), score_drop=drop, low=low, high=high, spread=finite(self._spread([None, *draws]))
+            score=estimate(after, self.tail),
+            score_drop=drop,
+            low=low,
+            high=high,
+            spread=finite(self._spread([None, *draws])),
         )
 
     def _spread(self, disguises: list[Disguise | None]) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -28,8 +30,18 @@ def write_record(record: BaseModel, path: Path, kind: str) -> None:
         raise ResultError(f"The {kind} {path} cannot be written: {error}") from error
 
 
-def read_record_of(schema: type[Record], path: Path, kind: str) -> Record:
+def read_record_of(
+    schema: type[Record],
+    path: Path,
+    kind: str,
+    upgraded: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
+) -> Record:
     """Read a record.
+
+    Parameters
+    ----------
+    upgraded
+        Makes an object of this schema of one of an older schema; None for what is of no older one.
 
     Raises
     ------
@@ -37,10 +49,31 @@ def read_record_of(schema: type[Record], path: Path, kind: str) -> Record:
         If the file cannot be read or is not a record of this schema; the message names the first wrong field.
     """
     try:
-        return schema.model_validate_json(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise ResultError(f"The {kind} {path} cannot be read: {error}") from error
+    try:
+        return _validated(schema, text, upgraded)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(step) for step in first["loc"]) or "the file"
         raise ResultError(f"The {kind} {path} is not a record of this version: {field}: {first['msg']}.") from error
+
+
+def _validated(
+    schema: type[Record], text: bytes, upgraded: Callable[[dict[str, Any]], dict[str, Any] | None] | None
+) -> Record:
+    try:
+        return schema.model_validate_json(text)
+    except ValidationError:
+        if upgraded is None or (older := _json_object(text)) is None or (newer := upgraded(older)) is None:
+            raise
+        return schema.model_validate_json(json.dumps(newer))
+
+
+def _json_object(text: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from wslbench.errors import ResultError
+from wslbench.evaluation.older_results import upgraded
 from wslbench.evaluation.predictions import hash_predictions, with_context, write_predictions
 from wslbench.evaluation.record_files import read_record_of, write_record
 from wslbench.evaluation.result_schema import ResultRecord
@@ -39,11 +40,11 @@ def write_result(record: ResultRecord, problem: Problem, predictions: pd.DataFra
 
 
 def read_record(path: Path) -> ResultRecord:
-    """Read one record.
+    """Read one record, of this schema or an older one.
 
     Raises
     ------
     ResultError
-        If the file cannot be read or is not a record of this schema; the message names the first wrong field.
+        If the file cannot be read or is not a record of any schema so far; the message names the first wrong field.
     """
-    return read_record_of(ResultRecord, path, "result")
+    return read_record_of(ResultRecord, path, "result", upgraded)

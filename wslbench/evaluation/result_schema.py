@@ -125,7 +125,10 @@ class FloorProvenance(Record):
 
 
 class Provenance(Record):
-    """Versions and hashes, each on its own: two results are comparable where task to split agree."""
+    """Versions and hashes, each on its own: two results are comparable where task to split agree.
+
+    ``scoring`` is the version of the rules by which predictions became numbers.
+    """
 
     task: str
     weights: str
@@ -134,6 +137,7 @@ class Provenance(Record):
     method: str
     predictions: str
     evaluator: str
+    scoring: Annotated[int, Field(ge=1)]
     floors: dict[str, FloorProvenance]
     resamples: Count
     resampling_seed: int
@@ -142,7 +146,7 @@ class Provenance(Record):
 class ResultRecord(Record):
     """One method on one task. Every metric can be recomputed from the predictions file beside it."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     method: MethodInfo
     task: TaskRecord
     status: Status

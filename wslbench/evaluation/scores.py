@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from wslbench.evaluation.bootstrap import PLAIN_TAIL
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -25,12 +27,15 @@ class Scores:
         For each fold, on the task itself only ``[seeds]``.
     confusion
         Mean over seeds of the counts ``[true, predicted]``; None for regression.
+    tail
+        Share of the resamples to leave out at either end of an interval.
     """
 
     metrics: Mapping[str, FloatArray]
     per_phase: Mapping[str, Mapping[str, FloatArray]]
     per_fold: Mapping[int, Mapping[str, FloatArray]]
     confusion: FloatArray | None = None
+    tail: float = PLAIN_TAIL
 
     def draws(self, metric: str) -> FloatArray:
         """A metric, averaged over seeds ``[1 + resamples]``."""

@@ -53,6 +53,7 @@ def score_classification(problem: Problem, probabilities: FloatArray, resamples:
         per_phase=_per_phase(problem, np.stack(confusions)),
         per_fold=_per_fold(problem, labels, by_seed),
         confusion=np.mean([matrices[0] for matrices in confusions], axis=0),
+        tail=resamples.tail,
     )
 
 

@@ -45,6 +45,7 @@ def score_regression(problem: Problem, predictions: FloatArray, resamples: Resam
             fold: {name: np.stack([seed.per_fold[fold][name][0] for seed in seeds]) for name in names}
             for fold, names in seeds[0].per_fold.items()
         },
+        tail=resamples.tail,
     )
 
 

@@ -13,7 +13,8 @@ from wslbench.errors import ResultError
 from wslbench.evaluation.generators.networks_table import decoded
 from wslbench.evaluation.generators.reference import Reference
 from wslbench.evaluation.predictions import read_predictions
-from wslbench.leaderboard.results import Entry, TaskEntries
+from wslbench.leaderboard.checking import Entry
+from wslbench.leaderboard.results import TaskEntries
 from wslbench.tasks import Task, prepare_generation
 from wslbench.zoo import Zoo
 

@@ -71,7 +71,7 @@ def _duels(boards: Sequence[TaskBoard], methods: Sequence[str]) -> str:
     for name in methods:
         cells = []
         for rival in rivals:
-            leads = [lead for board in boards if (lead := board.standings.leads.get((name, rival))) is not None]
+            leads = [lead for board in boards if (lead := board.standings.lead(name, rival)) is not None]
             signs = [_sign(lead.low, lead.high) for lead in leads]
             middle = median(lead.value for lead in leads) if leads else None
             cells.append(NOTHING if middle is None else f"{signs.count(1)} : {signs.count(-1)}, {_shown(middle)}")

@@ -7,20 +7,23 @@ method joins the group of the one that leads it unless it is told apart from tha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, permutations
+from itertools import combinations
 from statistics import median
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from wslbench.evaluation.bootstrap import Interval, interval
+from wslbench.evaluation.bootstrap import PLAIN_TAIL, Interval, interval
 from wslbench.evaluation.floors import FLOORS
-from wslbench.leaderboard.results import Entry
+from wslbench.leaderboard.checking import Entry
 from wslbench.tasks.metrics.registry import METRICS
 
 FloatArray = npt.NDArray[np.float64]
+
+MOST_PAIRS: Final = 400  # whose intervals say what a task can resolve
 
 
 @dataclass(frozen=True)
@@ -29,41 +32,56 @@ class Standings:
 
     Attributes
     ----------
+    ranks
+        Ranked methods, the best first; methods of one rank cannot be told apart from the first of them.
     resolvable
-        Median half-width of the paired intervals over all pairs of results; None with fewer than two.
-    leads
-        Of every two results that did not fail, both ways round: by how much the first is better than the second in the
-        headline, paired over the same resamples.
+        Median half-width of the paired intervals over pairs of results; None with fewer than two.
+    draws
+        Of every result that did not fail: the headline on the task and its resamples ``[1 + resamples]``, larger is
+        better.
+    tail
+        Share of the resamples beyond either end of an interval.
     """
 
-    ranks: dict[str, int]
+    ranks: Mapping[str, int]
     resolvable: float | None
-    leads: dict[tuple[str, str], Interval] = field(default_factory=dict)
+    draws: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
+    tail: float = PLAIN_TAIL
+
+    def lead(self, one: str, other: str) -> Interval | None:
+        """By how much one method is better than another, paired on the same resamples; None where either is missing."""
+        if one == other or one not in self.draws or other not in self.draws:
+            return None
+        return interval(self.draws[one] - self.draws[other], self.tail)
 
 
 def standings(entries: Sequence[Entry]) -> Standings:
     """Rank the entries of one task by its headline."""
     if not entries:
         return Standings({}, None)
-    headline = entries[0].record.task.headline
-    sign = 1 if METRICS[headline].higher_is_better else -1
-    draws = {entry.record.method.name: sign * entry.scores.draws(headline) for entry in entries}
-    contenders = [entry.record.method.name for entry in entries if _is_ranked(entry)]
-    finished = [entry.record.method.name for entry in entries if entry.record.status == "ok"]
-    leads = {(one, other): interval(draws[one] - draws[other]) for one, other in permutations(finished, 2)}
-    return Standings(_ranks({name: draws[name] for name in contenders}), _resolvable(list(draws.values())), leads)
+    sign = 1 if METRICS[entries[0].record.task.headline].higher_is_better else -1
+    tail = entries[0].tail
+    draws = {entry.record.method.name: sign * entry.draws for entry in entries}
+    finished = {name: draws[name] for entry in entries if entry.record.status == "ok" for name in [_name(entry)]}
+    ranked = {_name(entry): draws[_name(entry)] for entry in entries if is_ranked(entry)}
+    return Standings(_ranks(ranked, tail), _resolvable(list(draws.values()), tail), finished, tail)
 
 
-def _is_ranked(entry: Entry) -> bool:
+def is_ranked(entry: Entry) -> bool:
+    """Whether a result takes part: it did not fail, and is neither a floor nor told what it should find out."""
     record = entry.record
     return record.status == "ok" and record.method.name not in FLOORS and record.method.privilege != "hyperparameters"
 
 
-def _ranks(draws: dict[str, FloatArray]) -> dict[str, int]:
+def _name(entry: Entry) -> str:
+    return entry.record.method.name
+
+
+def _ranks(draws: Mapping[str, FloatArray], tail: float) -> dict[str, int]:
     ranks: dict[str, int] = {}
     leader = ""
     for position, name in enumerate(sorted(draws, key=lambda name: (-_value(draws[name]), name)), start=1):
-        if not leader or interval(draws[leader] - draws[name]).low > 0:
+        if not leader or interval(draws[leader] - draws[name], tail).low > 0:
             leader, ranks[name] = name, position
         else:
             ranks[name] = ranks[leader]
@@ -74,7 +92,9 @@ def _value(draws: FloatArray) -> float:
     return float(draws[0]) if np.isfinite(draws[0]) else -math.inf
 
 
-def _resolvable(draws: Sequence[FloatArray]) -> float | None:
-    widths = [interval(one - other) for one, other in combinations(draws, 2)]
+def _resolvable(draws: Sequence[FloatArray], tail: float) -> float | None:
+    pairs = list(combinations(range(len(draws)), 2))
+    chosen = pairs[:: -(-len(pairs) // MOST_PAIRS)] if pairs else []
+    widths = [interval(draws[one] - draws[other], tail) for one, other in chosen]
     halves = [(ends.high - ends.low) / 2 for ends in widths if math.isfinite(ends.high - ends.low)]
     return median(halves) if halves else None

@@ -116,7 +116,7 @@ class GenerationRun(Run):
         """Score the judged networks, and write the result; ``floors`` says nothing here, comparators do."""
         table = self.networks()
         record = build_generation_record(
-            self.reference, table, method, self.track, self.outcomes(), list(self.notes()), self.device
+            self.reference, table, method, self.outcomes(), list(self.notes()), self.device
         )
         write_generation_result(record, table, folder)
         return record
