@@ -42,7 +42,7 @@ def table_rows(
     """
     ranks, audits = ranks or {}, audits or {}
     rows = [
-        Row(name, _role(record), record.metrics, record, ranks.get(name), audits.get(name))
+        Row(name, role_of(record), record.metrics, record, ranks.get(name), audits.get(name))
         for record in records
         for name in [record.method.name]
     ]
@@ -55,7 +55,8 @@ def table_rows(
     return sorted(above, key=lambda row: _order(row, headline)) + sorted(rows, key=lambda row: _order(row, headline))
 
 
-def _role(record: ResultRecord) -> Role:
+def role_of(record: ResultRecord) -> Role:
+    """What a method is on the board."""
     if record.method.name in LEGAL_FLOORS:
         return "floor"
     return "oracle" if record.method.privilege == "hyperparameters" else "method"

@@ -1,0 +1,199 @@
+"""Across the tasks of a suite: mean ranks, how stable their order is, and who improves on whom.
+
+Only methods with a result on every task take part (a mean over the tasks that suit a method would flatter it); a failed
+result counts, and ranks below every completed one.
+
+*Mean rank*: the rank of a method among the others on a task, averaged over tasks; ties share the mean of their places.
+
+*Probability of improvement* of X over Y (Agarwal et al. 2021, *Deep reinforcement learning at the edge of the
+statistical precipice*, arXiv 2108.13264, section 4.3): the chance that X scores higher than Y on a task drawn from the
+suite, where scores vary with the held-out units: the share of resamples in which X is better, half of those in which
+the two are equal, averaged over tasks. One half where nothing tells them apart. How much better is not in it.
+
+Two things are drawn anew for an interval. The first is a task's held-out units, on the resamples that its methods are
+compared on. The second is the tasks themselves: a suite is a sample of questions one might have asked. Tasks that ask
+for one target of one zoo share their models and answers, so targets are drawn, each with all its tasks. Intervals are
+expanded for their small number (see :mod:`wslbench.evaluation.bootstrap`). In a resample, methods that are close
+change places, so that resampled ranks lie nearer the middle than the ranks themselves. Tasks over one zoo share
+networks as well; what they have in common beyond a target is not in the intervals, which speak of these zoos only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from wslbench.evaluation.bootstrap import Interval, expanded_tail, interval
+from wslbench.evaluation.floors import LEGAL_FLOORS, ORACLE
+from wslbench.leaderboard.board import TaskBoard
+from wslbench.leaderboard.standings import is_ranked
+from wslbench.tasks.metrics.registry import METRICS
+
+FloatArray = npt.NDArray[np.float64]
+
+TASK_RESAMPLES: Final = 1000
+_COMPARISONS: Final = 8_000_000  # a task; of more methods, fewer resamples are compared
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Where methods stand over all tasks of a suite.
+
+    Attributes
+    ----------
+    tasks
+        The tasks that have results; ``targets`` are the zoos' targets among them, which are drawn.
+    methods
+        Those with a result on every task, the best mean rank first; floors and the oracle are among them.
+    partial
+        Of every other method, on how many of the tasks it has a result.
+    mean_rank
+        With an interval over held-out units, the tasks being these.
+    mean_rank_over_tasks
+        With an interval over tasks as well.
+    first
+        How often a method's mean rank was the lowest when tasks and units were drawn anew (the contenders among
+        themselves: floors and the oracle cannot win).
+    stability
+        Mean Kendall τ between the order of the contenders and their order on tasks drawn anew; 1 where it never
+        changes, None with fewer than two contenders or targets.
+    improvement
+        ``[methods, methods]`` probability that the row's method improves on the column's, .5 on the diagonal.
+    improvement_low, improvement_high
+        Ends of its interval over tasks.
+    """
+
+    tasks: tuple[str, ...]
+    targets: tuple[str, ...]
+    methods: tuple[str, ...]
+    contenders: tuple[str, ...]
+    partial: Mapping[str, int]
+    mean_rank: Mapping[str, Interval]
+    mean_rank_over_tasks: Mapping[str, Interval]
+    first: Mapping[str, float]
+    stability: float | None
+    improvement: FloatArray
+    improvement_low: FloatArray
+    improvement_high: FloatArray
+
+    def improves(self, one: str, other: str) -> Interval:
+        """Probability that one method improves on another."""
+        at = self.methods.index(one), self.methods.index(other)
+        return Interval(float(self.improvement[at]), float(self.improvement_low[at]), float(self.improvement_high[at]))
+
+
+def aggregate(boards: Sequence[TaskBoard]) -> Aggregate | None:
+    """What a suite's boards say together; None with fewer than two tasks or two methods that have them all."""
+    boards = [board for board in boards if board.entries]
+    having: dict[str, int] = {}
+    contenders: set[str] = set()
+    for board in boards:
+        for entry in board.entries:
+            name = entry.record.method.name
+            having[name] = having.get(name, 0) + 1
+            if is_ranked(entry) or (entry.record.status != "ok" and entry.record.method.privilege != "hyperparameters"):
+                contenders.add(name)
+    contenders -= {*LEGAL_FLOORS, ORACLE}
+    names = sorted(name for name, count in having.items() if count == len(boards))
+    if len(boards) < 2 or len(names) < 2:
+        return None
+    targets = tuple(dict.fromkeys(_target(board) for board in boards))
+    draws = [_draws(board, names) for board in boards]
+    weights = _drawn_targets(boards, targets)
+    tail = expanded_tail(len(targets))
+    ranks = [stats.rankdata(-values, axis=0) for values in draws]
+    mean_rank = np.mean(ranks, axis=0)
+    over_tasks = _weighted(ranks, weights)
+    chance = np.stack([_improvement(values) for values in draws])
+    ends = _interval_over_tasks(chance, weights, tail)
+    order = sorted(range(len(names)), key=lambda place: (mean_rank[place, 0], names[place]))
+    racing = [place for place in order if names[place] in contenders]
+    first, stability = _race(draws, weights, racing)
+    return Aggregate(
+        tasks=tuple(board.task.id for board in boards),
+        targets=targets,
+        methods=tuple(names[place] for place in order),
+        contenders=tuple(names[place] for place in racing),
+        partial={name: count for name, count in sorted(having.items()) if count < len(boards)},
+        # Over the tasks as they are, the units of all of them vary: plain percentiles, there are hundreds.
+        mean_rank={names[place]: interval(mean_rank[place]) for place in order},
+        mean_rank_over_tasks={names[place]: interval(over_tasks[place], tail) for place in order},
+        first={names[place]: share for place, share in zip(racing, first, strict=True)},
+        stability=stability if len(targets) > 1 else None,
+        improvement=chance.mean(axis=0)[np.ix_(order, order)],
+        improvement_low=ends[0][np.ix_(order, order)],
+        improvement_high=ends[1][np.ix_(order, order)],
+    )
+
+
+def _target(board: TaskBoard) -> str:
+    return f"{board.task.zoo}.{board.task.target}"
+
+
+def _draws(board: TaskBoard, names: Sequence[str]) -> FloatArray:
+    """Headlines ``[methods, 1 + resamples]``, larger is better, failures and what is undefined below everything."""
+    entries = {entry.record.method.name: entry for entry in board.entries}
+    sign = 1 if METRICS[board.task.headline].higher_is_better else -1
+    rows = [
+        sign * entries[name].draws
+        if entries[name].record.status == "ok"
+        else np.full_like(entries[name].draws, -np.inf)
+        for name in names
+    ]
+    return np.nan_to_num(np.stack(rows), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+
+
+def _drawn_targets(boards: Sequence[TaskBoard], targets: Sequence[str]) -> FloatArray:
+    """How often each task counts ``[1 + TASK_RESAMPLES, tasks]``; row 0 is the suite itself."""
+    name = "\n".join(board.task.id for board in boards)
+    random = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
+    count = len(targets)
+    drawn = random.multinomial(count, np.full(count, 1 / count), size=TASK_RESAMPLES)
+    weights = np.vstack([np.ones(count), drawn])
+    return np.asarray(weights[:, [targets.index(_target(board)) for board in boards]], np.float64)
+
+
+def _weighted(values: Sequence[FloatArray], weights: FloatArray) -> FloatArray:
+    """Means over drawn tasks ``[methods, 1 + resamples]``: each draw of tasks meets one draw of every task's units."""
+    total = sum(weight * each[:, : len(weights)] for weight, each in zip(weights.T, values, strict=True))
+    return np.asarray(total / weights.sum(axis=1))
+
+
+def _improvement(values: FloatArray) -> FloatArray:
+    """Share of the resamples in which the row's method is better than the column's ``[methods, methods]``."""
+    step = max(1, len(values) ** 2 * values.shape[1] // _COMPARISONS)
+    resampled = values[:, 1::step]
+    better = np.stack([(row > resampled).mean(axis=1) + 0.5 * (row == resampled).mean(axis=1) for row in resampled])
+    np.fill_diagonal(better, 0.5)
+    return better
+
+
+def _interval_over_tasks(chance: FloatArray, weights: FloatArray, tail: float) -> tuple[FloatArray, FloatArray]:
+    """Ends ``[methods, methods]`` of means of ``[tasks, methods, methods]`` over drawn tasks."""
+    shares = weights[1:] / weights[1:].sum(axis=1, keepdims=True)
+    ends = [np.quantile(shares @ chance[:, row], [tail, 1 - tail], axis=0) for row in range(chance.shape[1])]
+    low, high = (np.stack([each[end] for each in ends]) for end in (0, 1))
+    return low, high
+
+
+def _race(draws: Sequence[FloatArray], weights: FloatArray, racing: Sequence[int]) -> tuple[list[float], float | None]:
+    """How often each contender is first, and how much of their order stays, when tasks and units are drawn anew."""
+    if not racing:
+        return [], None
+    means = _weighted([stats.rankdata(-values[racing], axis=0) for values in draws], weights)
+    lowest = means[:, 1:] == means[:, 1:].min(axis=0)
+    first = (lowest / lowest.sum(axis=0)).mean(axis=1)
+    if len(racing) < 2:
+        return [float(share) for share in first], None
+    above = np.sign(means[:, None, 1:] - means[None, :, 1:]) if len(racing) <= 60 else None
+    if above is None:  # of very many contenders, a tenth of the draws tell the same
+        above = np.sign(means[:, None, 1::10] - means[None, :, 1::10])
+    whole = np.sign(means[:, None, :1] - means[None, :, :1])
+    pairs = len(racing) * (len(racing) - 1)
+    return [float(share) for share in first], float((above * whole).sum(axis=(0, 1)).mean() / pairs)
