@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from wslbench.cli import plot, tasks, zoo
+from wslbench.cli import leaderboard, plot, tasks, zoo
 from wslbench.cli.audit import audit
 from wslbench.cli.check import check
 from wslbench.cli.evaluate import evaluate
-from wslbench.cli.leaderboard import leaderboard
 from wslbench.cli.new import new
 from wslbench.errors import WslbenchError
 
@@ -23,8 +22,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (new, check, evaluate, audit, leaderboard):
+for command in (new, check, evaluate, audit):
     app.command()(command)
+app.add_typer(leaderboard.app)
 app.add_typer(plot.app)
 app.add_typer(tasks.app)
 app.add_typer(zoo.app)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
-    from wslbench.leaderboard import TaskBoard
+    from wslbench.leaderboard import Results, TaskBoard
+    from wslbench.leaderboard.comparing import Comparison
 
 
-def print_boards(boards: Sequence[TaskBoard], problems: Sequence[str]) -> None:
+def print_boards(boards: Sequence[TaskBoard], found: Results) -> None:
     """Print a table for every task that has results, then what is not shown and why."""
     from rich.console import Console
 
@@ -24,10 +28,19 @@ def print_boards(boards: Sequence[TaskBoard], problems: Sequence[str]) -> None:
         if smallest is not None:
             console.print(f"Differences below about {number(smallest)} cannot be resolved here.", highlight=False)
         console.print()
-    if problems:
-        console.print("Not shown:", style="bold red")
-        for problem in problems:
-            console.print(f"- {problem}", markup=False, highlight=False)
+    print_problems(found)
+
+
+def print_problems(found: Results) -> None:
+    """Print what is not shown and why, and what should be known of what is shown."""
+    from rich.console import Console
+
+    console = Console()
+    for heading, lines in (("Not shown:", found.problems), ("To be known:", found.notes)):
+        if lines:
+            console.print(heading, style="bold red" if heading == "Not shown:" else "bold")
+        for line in lines:
+            console.print(f"- {line}", markup=False, highlight=False)
 
 
 def write_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], path: Path) -> None:
@@ -38,12 +51,66 @@ def write_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], path: P
     ResultError
         If the file cannot be read or written.
     """
-    from wslbench.errors import ResultError
-    from wslbench.leaderboard import reading_of, render_markdown
-    from wslbench.zoo.atomic import write_text
+    from wslbench.leaderboard.building import write_page
 
-    try:
-        reading = reading_of(path.read_text(encoding="utf-8")) if path.exists() else ""
-        write_text(path, render_markdown(boards, problems, reading))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ResultError(f"The page {path} cannot be written: {error}") from error
+    write_page(boards, problems, path)
+
+
+def print_comparison(comparison: Comparison, as_json: bool) -> None:
+    """Print two methods side by side."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from wslbench.leaderboard.columns import number, with_ends
+
+    if as_json:
+        print_comparison_json(comparison)
+        return
+    one, other = comparison.one, comparison.other
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("task", one, other, f"{one} better by", ""):
+        table.add_column(heading, justify="left" if heading in ("task", "") else "right", no_wrap=heading != "task")
+    for duel in comparison.duels:
+        lead = "–" if duel.lead is None else with_ends(*duel.lead)
+        values = (number(None if math.isnan(value) else value) for value in (duel.one, duel.other))
+        style = {"better": "green", "worse": "red"}.get(duel.verdict, "")
+        table.add_row(duel.task, *values, lead, duel.verdict, style=style)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{one} is better on {comparison.count('better')} tasks and worse on {comparison.count('worse')}; on "
+        f"{comparison.count('tie')} they cannot be told apart (paired 95 % intervals over held-out units).",
+        highlight=False,
+    )
+    if comparison.together is not None:
+        chance = comparison.together.improves(one, other)
+        console.print(
+            f"Probability that {one} improves on {other} on one of these tasks: {with_ends(*chance)}.", highlight=False
+        )
+
+
+def print_comparison_json(comparison: Comparison) -> None:
+    """Print the same as one JSON object."""
+    import json
+
+    def plain(values: Sequence[float]) -> list[float | None]:
+        return [value if math.isfinite(value) else None for value in values]
+
+    together = comparison.together
+    chance = None if together is None else plain(together.improves(comparison.one, comparison.other))
+    content = {
+        "one": comparison.one,
+        "other": comparison.other,
+        "tasks": [
+            {
+                "task": duel.task,
+                "metric": duel.metric,
+                "values": plain((duel.one, duel.other)),
+                "lead": None if duel.lead is None else plain(duel.lead),
+                "verdict": duel.verdict,
+            }
+            for duel in comparison.duels
+        ],
+        "improvement": chance,
+    }
+    typer.echo(json.dumps(content, ensure_ascii=False))

@@ -25,9 +25,14 @@ def write_record(record: BaseModel, path: Path, kind: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, record.model_dump_json(indent=2) + "\n")
+        write_text(path, text_of(record))
     except OSError as error:
         raise ResultError(f"The {kind} {path} cannot be written: {error}") from error
+
+
+def text_of(record: BaseModel) -> str:
+    """What a record's file holds."""
+    return record.model_dump_json(indent=2) + "\n"
 
 
 def read_record_of(

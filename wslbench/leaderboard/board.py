@@ -45,11 +45,14 @@ class Board:
         Ids of the tasks of each suite.
     problems
         What was found and is not shown, and why.
+    notes
+        What should be known of what is shown.
     """
 
     tasks: Sequence[TaskBoard]
     suites: Mapping[str, Sequence[str]]
     problems: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     def suite(self, name: str) -> list[TaskBoard]:
         """The boards of a suite."""
@@ -70,7 +73,7 @@ class Board:
 
 def make_board(results: Results, book: TaskBook) -> Board:
     """The board of some results."""
-    return Board(make_boards(results), dict(book.suites), results.problems)
+    return Board(make_boards(results), dict(book.suites), results.problems, results.notes)
 
 
 def make_boards(results: Results) -> list[TaskBoard]:

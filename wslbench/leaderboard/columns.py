@@ -68,7 +68,14 @@ def with_interval(estimate: Estimate | Lift | None) -> str:
     """``0.812 [0.790, 0.833]``."""
     if estimate is None or estimate.value is None:
         return NOTHING
-    return f"{number(estimate.value)} [{number(estimate.low)}, {number(estimate.high)}]"
+    return with_ends(estimate.value, estimate.low, estimate.high)
+
+
+def with_ends(value: float | None, low: float | None, high: float | None) -> str:
+    """A value with the ends of its interval, where it has one."""
+    if low is None or high is None or low != low or high != high:
+        return number(value)
+    return f"{number(value)} [{number(low)}, {number(high)}]"
 
 
 def seconds(value: float | None) -> str:

@@ -41,7 +41,7 @@ def board_data(board: Board) -> Data:
     * ``tasks``: in order, what was asked, and ``rows``, best first, failures last; an estimate is
       ``[value, low, high, seed_sd]``;
     * ``aggregates``: by suite, mean ranks and probabilities of improvement;
-    * ``problems``: what was found and is not shown.
+    * ``problems``: what was found and is not shown; ``notes``: what should be known of what is shown.
     """
     shown = [task for task in board.tasks if task.entries]
     ids = [task.task.id for task in shown]
@@ -67,6 +67,7 @@ def board_data(board: Board) -> Data:
             if (found := aggregate([task for task in shown if task.task.id in set(members)])) is not None
         },
         "problems": list(board.problems),
+        "notes": list(board.notes),
     }
 
 

@@ -29,10 +29,21 @@ class TaskEntries:
 
 @dataclass(frozen=True)
 class Results:
-    """All results that were found: those that stand, by task, and what is wrong with the others."""
+    """All results that were found.
+
+    Attributes
+    ----------
+    tasks
+        Those that stand, by task.
+    problems
+        What is wrong with the others: they are not shown.
+    notes
+        What should be known of those that are shown.
+    """
 
     tasks: Sequence[TaskEntries]
     problems: Sequence[str]
+    notes: Sequence[str] = ()
 
 
 def read_results(
@@ -67,21 +78,27 @@ def read_results(
     wanted = list(tasks)
     problems: list[str] = []
     paths = [path for folder in folders for path in records_in(folder)]
+    problems += [f"{path}: there is no record beside these predictions." for path in _orphans(folders, paths)]
     problems += [f"{path}: there is no task {path.stem!r} (any more)." for path in paths if path.stem not in book.tasks]
     by_task: dict[str, list[Path]] = {}
     for path in paths:
         by_task.setdefault(path.stem, []).append(path)
     zoos: dict[str, Zoo] = {}
-    found = []
+    found, notes = [], []
     for task in wanted:
         checker = TaskChecker(task, open_zoo, zoos, floors or _with_floors(task, folders), cache)
         entries: dict[str, Entry] = {}
-        for path in (path for path in by_task.get(task.id, []) if path.parent.name not in entries):
+        shown: dict[str, Path] = {}
+        for path in by_task.get(task.id, []):
+            if path.parent.name in entries:
+                notes.append(f"{path}: not shown, {shown[path.parent.name]} stands in for it.")
+                continue
             try:
                 entries[path.parent.name] = checker.entry(path)
             except WslbenchError as error:
                 problems.append(f"{path}: {error}")
                 continue
+            shown[path.parent.name] = path
             entry = entries[path.parent.name]
             try:
                 entries[path.parent.name] = replace(entry, audit=_audit(entry.record, audit_path(path)))
@@ -89,7 +106,33 @@ def read_results(
                 problems.append(f"{audit_path(path)}: {error}")
         checker.save()
         found.append(TaskEntries(task, list(entries.values())))
-    return Results(found, problems)
+    return Results(found, problems, [*notes, *_mixed(found)])
+
+
+def _orphans(folders: Sequence[Path], records: Sequence[Path]) -> list[Path]:
+    known = set(records)
+    return [
+        path
+        for folder in folders
+        for path in sorted(folder.glob("*/*.parquet"))
+        if not path.name.startswith(".") and path.with_suffix(".json") not in known
+    ]
+
+
+def _mixed(found: Sequence[TaskEntries]) -> list[str]:
+    """Methods whose results come from more than one version of their file."""
+    versions: dict[str, dict[str, list[str]]] = {}
+    for entries in found:
+        for entry in entries.entries:
+            method = entry.record.method
+            versions.setdefault(method.name, {}).setdefault(method.source_hash, []).append(entries.task.id)
+    return [
+        f"{name}: its results are of {len(by_hash)} versions of its file: "
+        + "; ".join(f"{source[:8]} on {len(tasks)} tasks ({tasks[0]}…)" for source, tasks in by_hash.items())
+        + "."
+        for name, by_hash in sorted(versions.items())
+        if len(by_hash) > 1
+    ]
 
 
 def records_in(folder: Path) -> list[Path]:

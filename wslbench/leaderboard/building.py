@@ -1,0 +1,72 @@
+"""The board as a folder: a page to read, tables for other programs, and the site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wslbench.errors import ResultError
+from wslbench.leaderboard.board import Board, TaskBoard, make_board
+from wslbench.leaderboard.export import board_data
+from wslbench.leaderboard.markdown import reading_of, render_markdown
+from wslbench.leaderboard.results import Results
+from wslbench.leaderboard.tables import to_csv, to_json, to_latex
+from wslbench.tasks import TaskBook
+from wslbench.zoo.atomic import write_text
+
+
+def build_board(results: Results, book: TaskBook, suite: str, folder: Path) -> list[Path]:
+    """Write everything that shows results.
+
+    Parameters
+    ----------
+    suite
+        The one whose tables ``README.md`` has.
+    folder
+        Gets ``README.md``, ``tables/board.json``, ``tables/results.csv``, and for each suite a Markdown page and a
+        LaTeX table.
+
+    Returns
+    -------
+    The files that were written; each appears whole or not at all.
+
+    Raises
+    ------
+    ResultError
+        If there is no such suite, or the folder cannot be written.
+    """
+    board = make_board(results, book)
+    book.select(suite=suite)
+    data = board_data(board)
+    tables = folder / "tables"
+    texts = {tables / "board.json": to_json(data), tables / "results.csv": to_csv(data)}
+    texts |= {tables / f"{name}.tex": to_latex(data, name) for name in data["suites"]}
+    texts |= {tables / f"{name}.md": page_of(board, name) for name in data["suites"]}
+    try:
+        tables.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            write_text(path, text)
+    except OSError as error:
+        raise ResultError(f"The tables {tables} cannot be written: {error}") from error
+    write_page(board.suite(suite), board.problems, folder / "README.md")
+    return [*texts, folder / "README.md"]
+
+
+def page_of(board: Board, suite: str) -> str:
+    """A suite's tables as Markdown."""
+    return render_markdown(board.suite(suite), board.problems)
+
+
+def write_page(boards: Sequence[TaskBoard], problems: Sequence[str], path: Path) -> None:
+    """Write a Markdown page, whole or not at all; the reading on a page that stands there already is kept.
+
+    Raises
+    ------
+    ResultError
+        If the file cannot be read or written.
+    """
+    try:
+        reading = reading_of(path.read_text(encoding="utf-8")) if path.exists() else ""
+        write_text(path, render_markdown(boards, problems, reading))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultError(f"The page {path} cannot be written: {error}") from error
