@@ -13,6 +13,7 @@ from wslbench.cli.check import check
 from wslbench.cli.evaluate import evaluate
 from wslbench.cli.leaderboard import leaderboard
 from wslbench.cli.new import new
+from wslbench.cli.schemas import schemas
 from wslbench.errors import WslbenchError
 
 app = typer.Typer(
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (new, check, evaluate, audit, leaderboard):
+for command in (new, check, evaluate, audit, leaderboard, schemas):
     app.command()(command)
 app.add_typer(plot.app)
 app.add_typer(tasks.app)
