@@ -109,7 +109,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     assert loaded_by(["--help"], tmp_path) == set()
 
 
-@pytest.mark.parametrize("command", ["new", "check", "evaluate", "leaderboard", "tasks", "zoo"])
+@pytest.mark.parametrize("command", ["new", "check", "evaluate", "leaderboard", "schemas", "tasks", "zoo"])
 def test_the_help_of_a_command_loads_nothing_heavy(command: str, tmp_path: Path) -> None:
     # typer itself turns to pydantic for the defaults of options, where it is installed.
     assert loaded_by([command, "--help"], tmp_path) <= {"pydantic"}

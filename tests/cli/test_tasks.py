@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from typer.testing import CliRunner
 
+from wslbench.bundled import bundled_path
 from wslbench.cli.tasks import app
 from wslbench.errors import UnknownTaskError
 from wslbench.tasks import load_tasks
@@ -35,3 +38,24 @@ def test_show_of_an_unknown_task_raises_the_error_that_the_command_line_prints()
     result = CliRunner().invoke(app, ["show", "digits-cnn.phse"])
     assert isinstance(result.exception, UnknownTaskError)
     assert "digits-cnn.phase" in str(result.exception)
+
+
+def test_validate_prints_a_line_a_task() -> None:
+    result = CliRunner().invoke(app, ["validate"])
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert [line.split()[:2] for line in lines[:-1]] == [["ok", task_id] for task_id in load_tasks().tasks]
+
+
+def test_validate_leaves_with_one_where_a_task_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(bundled_path("tasks.yaml").read_text().replace("column: test_loss", "column: loss"))
+    result = CliRunner().invoke(app, ["validate", str(path)])
+    assert result.exit_code == 1
+    wrong = [line.split(maxsplit=2) for line in result.stdout.splitlines() if line.startswith("wrong")]
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if text.strip() == "column: loss")
+    assert [task for _, task, _ in wrong] == [
+        f"digits-cnn.loss-gap{protocol}" for protocol in ("", "@new-load", "@new-temperature", "@new-phase")
+    ]
+    assert all(text.startswith(f"mine.yaml, line {line}, tasks[2].column: ") for _, _, text in wrong)
+    assert "4 of 73 tasks are wrong." in result.stderr

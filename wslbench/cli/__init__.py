@@ -12,6 +12,7 @@ from wslbench.cli.audit import audit
 from wslbench.cli.check import check
 from wslbench.cli.evaluate import evaluate
 from wslbench.cli.new import new
+from wslbench.cli.schemas import schemas
 from wslbench.errors import WslbenchError
 
 app = typer.Typer(
@@ -22,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (new, check, evaluate, audit):
+for command in (new, check, evaluate, audit, schemas):
     app.command()(command)
 app.add_typer(leaderboard.app)
 app.add_typer(plot.app)

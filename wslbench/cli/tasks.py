@@ -1,12 +1,13 @@
-"""``wslbench tasks``: list the tasks and suites, show one task in full."""
+"""``wslbench tasks``: list the tasks and suites, show one task in full, check a task file."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(name="tasks", help="List and show the tasks.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(name="tasks", help="List, show and check the tasks.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list")
@@ -62,3 +63,32 @@ def show(
         console.print(seed_table(prepare_generation(task, *zoos)))
     else:
         console.print(fold_table(prepare(task, *zoos)))
+
+
+@app.command()
+def validate(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A task file; the one that ships with wslbench, if not named.")
+    ] = None,
+) -> None:
+    """Check a task file against its schema and the zoos that it names; leaves with 1 if anything is wrong.
+
+    A line a task: what it comes to, or each thing that is wrong with it, with line and field.
+    """
+    from wslbench.tasks import validate_tasks
+    from wslbench.zoo import load_zoo
+
+    found = validate_tasks(file, load_zoo)
+    width = max((len(finding.task) for finding in found.tasks), default=0)
+    for finding in found.tasks:
+        for problem in finding.problems:
+            typer.echo(f"wrong  {finding.task:<{width}}  {problem}")
+        if not finding.problems:
+            typer.echo(f"ok     {finding.task:<{width}}  {finding.summary}")
+    for problem in found.elsewhere:
+        typer.echo(f"wrong  {problem}")
+    if found.wrong or found.elsewhere:
+        more = f", and {len(found.elsewhere)} problems with the rest of the file" if found.elsewhere else ""
+        typer.echo(f"{found.wrong} of {len(found.tasks)} tasks are wrong{more}.", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"All {len(found.tasks)} tasks can be asked.")

@@ -5,17 +5,20 @@ from wslbench.tasks.generation_problem import DRAWN, GenerationProblem, prepare_
 from wslbench.tasks.problem import PHASES, Hashes, Problem, prepare, problem_from_table
 from wslbench.tasks.schema import TaskKind
 from wslbench.tasks.transforms import TRANSFORM_NAMES, Transform, TransformName, make_transform
+from wslbench.tasks.validation import FileFindings, TaskFinding, validate_tasks
 
 __all__ = [
     "DRAWN",
     "HEADLINES",
     "PHASES",
     "TRANSFORM_NAMES",
+    "FileFindings",
     "GenerationProblem",
     "Hashes",
     "Problem",
     "Task",
     "TaskBook",
+    "TaskFinding",
     "TaskKind",
     "Transform",
     "TransformName",
@@ -24,4 +27,5 @@ __all__ = [
     "prepare",
     "prepare_generation",
     "problem_from_table",
+    "validate_tasks",
 ]

@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 from wslbench.bundled import bundled_path
 from wslbench.errors import UnknownTaskError
-from wslbench.tasks.schema import TaskKind, read_tasks_file
+from wslbench.tasks.file_check import read_tasks_file
+from wslbench.tasks.schema import TaskEntry, TaskKind
 from wslbench.tasks.transforms import TransformName
 from wslbench.zoo.protocols import NEW_ZOO
 
@@ -116,24 +117,29 @@ def load_tasks(path: Path | str | None = None) -> TaskBook:
     tasks: dict[str, Task] = {}
     for entry in file.tasks:
         for protocol in entry.protocols:
-            task_id = entry.id_under(protocol, file.default_protocol)
-            tasks[task_id] = Task(
-                id=task_id,
-                zoo=entry.zoo,
-                kind=entry.kind,
-                target=entry.target,
-                column=entry.column,
-                minus=entry.minus,
-                transform=entry.transform,
-                protocol=protocol,
-                headline=HEADLINES[entry.kind],
-                version=entry.version,
-                label=entry.label,
-                description=entry.description,
-                tested_on=entry.tested_on if protocol == NEW_ZOO else None,
-                phase=entry.phase,
-            )
+            task = task_of(entry, protocol, file.default_protocol)
+            tasks[task.id] = task
     return TaskBook(tasks=tasks, suites={name: tuple(members) for name, members in file.suites.items()})
+
+
+def task_of(entry: TaskEntry, protocol: str, default_protocol: str) -> Task:
+    """The task that an entry of a task file gives under one of its protocols."""
+    return Task(
+        id=entry.id_under(protocol, default_protocol),
+        zoo=entry.zoo,
+        kind=entry.kind,
+        target=entry.target,
+        column=entry.column,
+        minus=entry.minus,
+        transform=entry.transform,
+        protocol=protocol,
+        headline=HEADLINES[entry.kind],
+        version=entry.version,
+        label=entry.label,
+        description=entry.description,
+        tested_on=entry.tested_on if protocol == NEW_ZOO else None,
+        phase=entry.phase,
+    )
 
 
 def _nearest(task_id: str, known: Sequence[str]) -> str:

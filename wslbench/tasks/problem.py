@@ -116,7 +116,7 @@ def prepare(task: Task, *zoos: Zoo) -> Problem:
     if task.protocol not in zoo.protocols:
         raise SplitError(f"The zoo {zoo.name!r} has no split {task.protocol!r}; it has {', '.join(zoo.protocols)}.")
     split = zoo.split(task.protocol)
-    rows = _task_rows(task, zoo)
+    rows = task_rows(task, zoo)
     rows = rows.merge(split.table[["run_id", "unit", "fold"]], on="run_id", how="inner", validate="one_to_one")
     transform = make_transform(task.transform, zoo.card.data_set.test_size)
     hashes = Hashes(task.hash, zoo.versions["weights"], zoo.versions["annotations"], split.hash)
@@ -127,10 +127,10 @@ def _across(task: Task, shown: Zoo, tested: Zoo) -> Problem:
     """All of one zoo is train, all of another is test."""
     tables, transforms = [], []
     for zoo, fold in ((shown, _ELSEWHERE), (tested, 0)):
-        rows = _task_rows(task, zoo)
+        rows = task_rows(task, zoo)
         rows = rows.assign(unit=rows["cell_id"], fold=fold)
         transform = make_transform(task.transform, zoo.card.data_set.test_size)
-        natural = _natural_target(task, rows)
+        natural = natural_target(task, rows)
         transforms.append(transform if natural is None else standardised(transform, natural))
         table = _table(task, zoo, rows, transforms[-1])
         tables.append(table.assign(**{name: _ranks(table[name]) for name in ("load", "temperature")}))
@@ -157,7 +157,7 @@ def _ranks(values: pd.Series[float]) -> npt.NDArray[np.float64]:
 
 
 def _table(task: Task, zoo: Zoo, rows: pd.DataFrame, transform: Transform) -> pd.DataFrame:
-    natural = _natural_target(task, rows)
+    natural = natural_target(task, rows)
     table = pd.DataFrame(
         {
             "model_id": rows["model_id"].to_numpy(dtype=object),
@@ -208,7 +208,14 @@ def problem_from_table(
     return Problem(task, table, classes, folds, unit, absent, hashes, transform, elsewhere)
 
 
-def _task_rows(task: Task, zoo: Zoo) -> pd.DataFrame:
+def task_rows(task: Task, zoo: Zoo) -> pd.DataFrame:
+    """The checkpoints of a zoo that a task is about: measured ones of finished runs whose cell has a phase.
+
+    Raises
+    ------
+    TaskError
+        If the zoo lacks a column, or holds what no task can use.
+    """
     table = zoo.table
     needed = {"run_id", "cell_id", "measured", "unfinished", "phase", "phase_probability", task.column}
     needed |= {zoo.card.load.column, zoo.card.temperature.column} | ({task.minus} if task.minus else set())
@@ -226,7 +233,8 @@ def _task_rows(task: Task, zoo: Zoo) -> pd.DataFrame:
     return rows
 
 
-def _natural_target(task: Task, rows: pd.DataFrame) -> npt.NDArray[np.float64] | None:
+def natural_target(task: Task, rows: pd.DataFrame) -> npt.NDArray[np.float64] | None:
+    """What a task asks of these rows, before its transform; None where that is a phase."""
     if task.kind == "phase_classification":
         return None
     values = rows[task.column].to_numpy(dtype=np.float64)

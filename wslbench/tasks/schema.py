@@ -1,17 +1,13 @@
-"""The schema of ``tasks.yaml``: what an entry may say, and errors that carry line and field."""
+"""The schema of ``tasks.yaml``: what an entry may say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from wslbench.errors import TaskError
-from wslbench.tasks.located_yaml import FieldPath, LocatedYaml, read_located_yaml
 from wslbench.tasks.transforms import TransformName
-from wslbench.zoo.protocols import NEW_PHASE, NEW_ZOO, WITHIN_CELL_SEEDS
+from wslbench.zoo.protocols import NEW_ZOO, WITHIN_CELL_SEEDS
 
 TaskKind = Literal["phase_classification", "accuracy_prediction", "weight_generation"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
@@ -85,52 +81,3 @@ class TasksFile(_Entry):
     default_protocol: Name
     tasks: Annotated[list[TaskEntry], Field(min_length=1)]
     suites: dict[Name, Annotated[list[str], Field(min_length=1)]]
-
-
-def read_tasks_file(path: Path) -> TasksFile:
-    """Read and validate a task file.
-
-    Raises
-    ------
-    TaskError
-        With file, line and field of every problem found.
-    """
-    located = read_located_yaml(path)
-    try:
-        file = TasksFile.model_validate(located.data)
-    except ValidationError as error:
-        problems = [_describe(located, list(detail["loc"]), detail["msg"]) for detail in error.errors()]
-        raise TaskError("\n".join(problems)) from error
-    problems = [f"{located.where(path)}: {message}." for path, message in _inconsistencies(file)]
-    if problems:
-        raise TaskError("\n".join(problems))
-    return file
-
-
-def _describe(located: LocatedYaml, path: list[str | int], message: str) -> str:
-    steps = [step for step in path if step != "[key]"]
-    return f"{located.where(steps)}: {message.removeprefix('Value error, ').rstrip('.')}."
-
-
-def _inconsistencies(file: TasksFile) -> Iterator[tuple[FieldPath, str]]:
-    """What no single field can know: ids that collide, phases that are never shown, suites that name no task."""
-    ids: set[str] = set()
-    for position, entry in enumerate(file.tasks):
-        for place, protocol in enumerate(entry.protocols):
-            task_id = entry.id_under(protocol, file.default_protocol)
-            where: FieldPath = ("tasks", position, "protocols", place)
-            if task_id in ids:
-                yield where, f"the task {task_id!r} is declared twice"
-            if protocol == NEW_PHASE and entry.kind == "phase_classification":
-                yield (
-                    where,
-                    f"the task {task_id!r} asks for phases that no fold of {NEW_PHASE} trains on; only targets that "
-                    "are numbers can be asked for there",
-                )
-            ids.add(task_id)
-    for suite, members in file.suites.items():
-        for place, member in enumerate(members):
-            if member not in ids:
-                yield ("suites", suite, place), f"there is no task {member!r} in this file"
-            elif member in members[:place]:
-                yield ("suites", suite, place), f"the task {member!r} stands twice in the suite"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from wslbench.architectures import Architecture
 
@@ -37,7 +37,7 @@ def _shard_path(text: str) -> str:
     return text
 
 
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})]
 ShardPath = Annotated[str, AfterValidator(_shard_path)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
