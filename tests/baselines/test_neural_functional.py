@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,57 +12,21 @@ import torch
 from scipy.stats import kendalltau
 
 from tests.baselines.made import PHASES, load_baseline
+from tests.encodings.test_weight_chains import CHAINS, OTHERS, cnn, drawn, models_of
 from wslbench.architectures import BUILDERS, Architecture
+from wslbench.encodings import chain_of, chains, padded
 from wslbench.symmetry import apply, random, symmetries
 from wslbench.typing import Context, TaskInfo
-from wslbench.zoo import Models, Source
+from wslbench.zoo import Models
 
 MODULE = load_baseline("neural_functional")
 QUICK = MODULE.Settings(2, 8, 4, 16, 0.1, 0.1, members=2, schedule=MODULE.Schedule(10, 10, 16, 1e-2, 1e-2))
-CHAINS = {
-    "cnn": Architecture(builder="cnn", arguments={"width": 3}),
-    "one channel": Architecture(builder="cnn", arguments={"width": 1, "image_size": 16, "in_channels": 3}),
-    "grey": Architecture(builder="cnn_modelzoo", arguments={"image_size": 28}),
-    "colour": Architecture(builder="cnn_modelzoo", arguments={"image_size": 32, "in_channels": 3, "dropout": 0.1}),
-    "shallow": Architecture(builder="mlp", arguments={"in_features": 2, "hidden": [5], "out_features": 3}),
-    "deep": Architecture(builder="mlp", arguments={"in_features": 2, "hidden": [5, 4, 6, 3], "out_features": 1}),
-}
-OTHERS = {
-    "resnet18": {"width": 2},
-    "resnet50": {"width": 1},
-    "vit": {"dim": 8, "depth": 1, "heads": 2},
-    "gpt": {"dim": 8, "depth": 1, "heads": 2, "context": 6, "vocabulary": 11},
-}
 EVERY_CHAIN = pytest.mark.parametrize("name", CHAINS)
 
 
-def cnn(width: int) -> Architecture:
-    return Architecture(builder="cnn", arguments={"width": width})
-
-
-def drawn(architecture: Architecture, scales: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
-    """Networks with normal weights of standard deviation ``scale / √fan-in``, and of what else there is."""
-    generator = np.random.default_rng(seed)
-    stacks = {}
-    for name, tensor in architecture.module().state_dict().items():
-        if tensor.is_floating_point():
-            values = generator.normal(size=(len(scales), *tensor.shape)) / np.sqrt(max(1, math.prod(tensor.shape[1:])))
-            if tensor.ndim > 1:
-                values *= scales.reshape(-1, *[1] * tensor.ndim)
-            stacks[name] = (np.exp(values / 4) if name.endswith("running_var") else values).astype(np.float32)
-    return stacks
-
-
-def models_of(*parts: tuple[Architecture, dict[str, np.ndarray]]) -> Models:
-    """Models out of stacks, one architecture after the other."""
-    sources = [
-        Source(f"architecture{number}", architecture, lambda tensors=tensors: tensors)
-        for number, (architecture, tensors) in enumerate(parts)
-    ]
-    sizes = [len(next(iter(tensors.values()))) for _, tensors in parts]
-    ids = np.array([f"model{number}" for number in range(sum(sizes))], dtype=object)
-    rows = np.concatenate([np.arange(size) for size in sizes])
-    return Models(ids, sources, np.repeat(np.arange(len(sizes)), sizes), rows)
+def read(models: Models) -> list[Any]:
+    """A graph for each architecture."""
+    return [MODULE.graph_of(part) for part in chains(models)]
 
 
 def context(groups: np.ndarray, *, classify: bool, seed: int = 0) -> Context:
@@ -126,7 +91,7 @@ def test_it_is_not_blind_to_scalings_that_leave_the_function_alone() -> None:
 def test_a_layer_moves_with_its_units(name: str) -> None:
     """What a layer puts out for permuted networks is what it puts out for the networks, permuted."""
     architecture = CHAINS[name]
-    chain = MODULE.chain_of(architecture)
+    chain = chain_of(architecture)
     tensors = drawn(architecture, np.ones(4))
     moved = dict(tensors)
     orders = []
@@ -138,12 +103,12 @@ def test_a_layer_moves_with_its_units(name: str) -> None:
         positions[places] = places[order]
         moved[entered] = moved[entered][:, :, positions]
         orders.append(order)
-    graphs = [MODULE.read(models_of((architecture, each)).by_architecture()[0], chain) for each in (tensors, moved)]
+    graphs = [read(models_of((architecture, each)))[0] for each in (tensors, moved)]
     channels = [values.shape[1] for values in graphs[0].features]
     torch.manual_seed(0)
     layer = MODULE.Equivariant(channels[: len(orders)], channels[len(orders) : -1], channels[-1], 7, 3).double()
     with torch.no_grad():
-        here, there = (layer(graph) for graph in graphs)
+        here, there = (layer(graph.at(torch.arange(4)[None])).at(torch.tensor(0)) for graph in graphs)
     for units, changed, order in zip(here.units, there.units, orders, strict=True):
         assert units.shape[1:] == (7, len(order))
         torch.testing.assert_close(changed, units[:, :, order])
@@ -154,24 +119,21 @@ def test_a_layer_moves_with_its_units(name: str) -> None:
 
 
 def test_padding_a_narrow_network_to_a_wide_one_changes_nothing() -> None:
-    architectures = [cnn(2), cnn(5)]
-    graphs = [
-        MODULE.read(models_of((each, drawn(each, np.ones(3)))).by_architecture()[0], MODULE.chain_of(each))
-        for each in architectures
-    ]
+    models = models_of(*[(each, drawn(each, np.ones(3))) for each in (cnn(2), cnn(5))])
+    graphs = read(models)
     torch.manual_seed(0)
     network = MODULE.Functional(graphs[0], 4, QUICK).double().eval()
     with torch.no_grad():
-        alone = torch.cat([network(graph) for graph in graphs])
-        together = network(MODULE.padded(graphs))
+        alone = torch.cat([network(graph.at(torch.arange(3)[None])) for graph in graphs], 1)
+        together = network(MODULE.graph_of(padded(chains(models))).at(torch.arange(6)[None]))
     torch.testing.assert_close(together, alone)
 
 
 def test_features_are_standardised_over_models_and_units_together() -> None:
     architectures = [cnn(2), cnn(5)]
     drawn_models = models_of(*[(each, drawn(each, np.geomspace(0.5, 2, 20))) for each in architectures])
-    graphs = [MODULE.read(stack, MODULE.chain_of(stack.architecture)) for stack in drawn_models.by_architecture()]
-    scaled = [MODULE.Scale(MODULE.padded(graphs))(graph) for graph in graphs]
+    scale = MODULE.Scale(MODULE.graph_of(padded(chains(drawn_models))))
+    scaled = [scale(graph) for graph in read(drawn_models)]
     for kind in zip(*(graph.features for graph in scaled), strict=True):
         # Every model counts once, whatever its width.
         each = torch.cat([values.flatten(2).mean(2) if values.ndim > 2 else values for values in kind])
@@ -262,11 +224,62 @@ def test_every_builder_is_told_of() -> None:
     assert {each.builder for each in CHAINS.values()} | set(OTHERS) == set(BUILDERS)
 
 
-def test_widths_share_a_structure_and_nothing_else_does() -> None:
-    structures = {name: MODULE.chain_of(architecture).structure for name, architecture in CHAINS.items()}
-    assert len(set(structures.values())) == len(structures)
-    assert MODULE.chain_of(cnn(14)).structure == structures["cnn"]
-    wider = Architecture(builder="mlp", arguments={"in_features": 2, "hidden": [9], "out_features": 3})
-    assert MODULE.chain_of(wider).structure == structures["shallow"]
-    more = Architecture(builder="mlp", arguments={"in_features": 3, "hidden": [5], "out_features": 3})
-    assert MODULE.chain_of(more).structure != structures["shallow"]
+def test_thinning_leaves_out_units_and_nothing_else() -> None:
+    """What a thinned graph says is what the graph says whose left-out units have no share in any mean."""
+    models = models_of(*[(each, drawn(each, np.ones(3))) for each in (cnn(2), cnn(5))])
+    graph = MODULE.graph_of(padded(chains(models)))
+    rows = torch.tensor([[0, 5, 2], [3, 3, 1]])
+    torch.manual_seed(0)
+    thin, whole = graph.thinned(rows, 0.6), graph.at(rows)
+    shares = []
+    for units, kept, full, own in zip(whole.units, thin.units, whole.shares, thin.shares, strict=True):
+        # A unit is known again by its features, which no other one has.
+        same = (units[..., :, None] == kept[..., None, :]).all(2) & (full[..., :, None] > 0)
+        shares.append((same * own[..., None, :]).sum(-1))
+    torch.manual_seed(0)
+    network = MODULE.Functional(graph, 4, QUICK).double().eval()
+    joined = MODULE.joined([network, MODULE.Functional(graph, 4, QUICK).double().eval()])
+    with torch.no_grad():
+        torch.testing.assert_close(joined(thin), joined(replace(whole, shares=shares)))
+
+
+def test_each_unit_is_kept_as_often_as_asked_for() -> None:
+    models = models_of((cnn(3), drawn(cnn(3), np.ones(1))))
+    graph = read(models)[0]
+    torch.manual_seed(0)
+    counts = [(share > 0).sum(-1).double().mean() for share in graph.thinned(torch.zeros(4000, dtype=int), 0.6).shares]
+    np.testing.assert_allclose(counts, [0.4 * 3, 0.4 * 6, 0.4 * 6], atol=0.03)
+    everything = graph.thinned(torch.tensor([0]), 0.0)
+    torch.testing.assert_close(everything.means, graph.means)
+    torch.testing.assert_close(everything.mean_squares, graph.mean_squares)
+
+
+def test_members_do_not_see_each_other() -> None:
+    """Two members together say what each says alone, of networks of its own."""
+    models = models_of((cnn(3), drawn(cnn(3), np.geomspace(0.5, 2, 6))))
+    graph = read(models)[0]
+    torch.manual_seed(0)
+    alone = [MODULE.Functional(graph, 4, QUICK).double().eval() for _ in range(2)]
+    rows = torch.tensor([[0, 1, 2], [5, 4, 3]])
+    with torch.no_grad():
+        expected = torch.cat([network(graph.at(own[None])) for network, own in zip(alone, rows, strict=True)])
+        torch.testing.assert_close(MODULE.joined(alone)(graph.at(rows)), expected)
+
+
+def test_networks_of_several_structures_go_back_to_their_rows() -> None:
+    models = models_of(*[(each, drawn(each, np.ones(4))) for each in (cnn(2), CHAINS["shallow"])])
+    graphs = {part.structure: MODULE.graph_of(part) for part in chains(models)}
+    torch.manual_seed(0)
+    networks = torch.nn.ModuleDict(
+        {
+            name: MODULE.joined([MODULE.Functional(graph, 3, QUICK).double() for _ in range(2)])
+            for name, graph in graphs.items()
+        }
+    ).eval()
+    rows = torch.tensor([[0, 5, 2, 7], [1, 3, 2, 0]])
+    with torch.no_grad():
+        found = MODULE.outputs_at(rows, graphs, networks, 3, 0.0)
+        everything = torch.cat(
+            [networks[name](graph.at(torch.arange(4).expand(2, -1))) for name, graph in graphs.items()], 1
+        )
+    torch.testing.assert_close(found, torch.stack([everything[0, rows[0]], everything[1, rows[1]]]))
