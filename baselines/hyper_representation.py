@@ -5,29 +5,21 @@ After SANE (Schürholt, Mahoney and Borth 2024, *Towards scalable and versatile 
 (:func:`wslbench.encodings.tokens`); a transformer encodes short windows of it, token by token, and another one decodes
 them. Both are told a token's place in the network, its layer, and its place in the layer.
 
-* Train networks are aligned with one of their architecture by weight matching. Training sees every window twice: as it
-  was aligned, and, of the same network, in a random order of its hidden units, with noise. Both have to be
-  reconstructed; their codes have to be more alike than those of two networks (NT-Xent, Chen et al. 2020, arXiv
-  2002.05709).
-* Numbers are made comparable before: weights times √fan-in, so that widths share a scale, under asinh; variances as
-  logarithms. All of it can be undone exactly, and variances come back positive.
+* Networks are aligned, and numbers are made comparable, before they are read: see ``token_sequences``.
+* Training sees every window twice: as it was aligned, and, of the same network, in a random order of its hidden units,
+  with noise. Both have to be reconstructed; their codes have to be more alike than those of two networks (NT-Xent,
+  Chen et al. 2020, arXiv 2002.05709).
 * Predictions: the mean and the logarithmic spread of the codes over each quarter of the depth, and a ridge or logistic
-  regression on them, with a penalty chosen on held-out cells. A copy of the encoder is trained on with the target,
-  under a linear read-out of the same numbers; it is used instead where it is better on held-out cells.
-  A network is brought to canonical order, and aligned, before it is read: the order of its hidden units says nothing.
+  regression on them, with a penalty chosen on held-out cells: the linear probe. A copy of the encoder is trained on
+  with the target, under a linear read-out of the same numbers: fine-tuning. The answer is the mean of both.
 * Generation: a kernel density over the codes of the train networks of the wanted phase. Every token of every network
   has a noise draw of its own; the published code uses one draw for all the tokens of a network. The tokens of a new
-  network stand around those of one train network: with tokens around those of any, networks of the digits zoos guess.
-  Scales that do not matter to what a network computes are folded out first.
+  network stand around those of one train network.
 
 Weights of small networks hardly compress, and a network whose weights are a little off is soon a bad one, so codes are
 as long as tokens. What the decoder can learn beyond copying is to undo noise, on codes and on what is encoded.
-
-A network of an architecture that training did not show has nothing to be aligned with; tensors whose names training
-did not show are taken as they are. Predictions are computed in float64, so that they do not depend on company.
-
-Every setting is fixed. Few were tried, inside the train side of one fold of digits-cnn, of convection-pinn and of the
-digits zoo for generation: fine-tuning helps with the phases of digits-cnn, not with the phases or the error of PINNs.
+Predictions are computed in float64, so that they do not depend on company. How the settings were chosen, inside train
+folds and train seeds, is in ``search/hyper_representation.md``.
 """
 
 from __future__ import annotations
@@ -35,38 +27,33 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from neural_training import Objective, Schedule, split_cells, train
+from neural_training import Objective, Schedule, train
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from token_sequences import LARGEST, PLACES, QUARTERS, Reader, Sequences
 from torch import Tensor, nn
 
 from wslbench import Models, symmetry
 from wslbench.architectures import Architecture
-from wslbench.encodings import TokenScale, from_tokens, tokens
-from wslbench.encodings.weight_tokens import TensorScale
 from wslbench.errors import ArchitectureError
 from wslbench.typing import Context
-from wslbench.zoo import Source, Stack
 
-Tensors = dict[str, npt.NDArray[np.float32]]
-
-QUARTERS: Final = 4  # of the depth, over which codes are pooled
-LARGEST: Final = 8.0  # standardised numbers beyond count as that
-LEAST_VARIANCE: Final = 1e-12
 LEAST_SPREAD: Final = 1e-6  # of codes, squared
-PLACES: Final = 4  # numbers that tell where a token stands
 WAVES: Final = tuple(math.pi / 2 * 4.0**-power for power in range(5))
 TOGETHER: Final = 256  # windows that are encoded at once where no gradient is wanted
-PENALTIES: Final = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
-FOLDS: Final = 5
+PENALTIES: Final = (1e-2, 1e-1, 1.0, 10.0, 100.0)  # a train network
+FOLDS: Final = 3
+
+Answer = Callable[[Tensor], npt.NDArray[np.float64]]  # from pooled codes to predictions
 
 
 class Settings(NamedTuple):
@@ -89,11 +76,9 @@ class Settings(NamedTuple):
     contrast, temperature
         Weight of NT-Xent beside the reconstruction's error, and its temperature.
     fine_tuning
-        Epochs of training with the target, as a share of those without; 0: the linear probe alone.
+        Epochs of training with the target; 0: the linear probe alone.
     bandwidth
         Of the kernel density, in units of each code number's standard deviation among the networks of the phase.
-    whole
-        Whether all tokens of a new network stand around the codes of one train network, or each around its own.
     schedule
         How the auto-encoder is trained.
     """
@@ -109,9 +94,8 @@ class Settings(NamedTuple):
     shake: float = 0.3
     contrast: float = 0.1
     temperature: float = 0.1
-    fine_tuning: float = 2.0
+    fine_tuning: int = 20
     bandwidth: float = 0.1
-    whole: bool = True
     schedule: Schedule = Schedule(epochs=10, patience=10, batch=32, rate=2e-3, decay=0.01)
 
 
@@ -124,8 +108,6 @@ class HyperRepresentation:
         After ``fit``: the auto-encoder's loss on held-out cells, epoch by epoch, and which epoch was kept.
     parameters
         After ``fit``: numbers of the auto-encoder.
-    tuned
-        After ``fit``: whether predictions come from the encoder that was trained on with the target.
     """
 
     def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008 - it cannot be changed
@@ -140,254 +122,70 @@ class HyperRepresentation:
         return None
 
     def fit(self, models: Models, target: npt.NDArray[Any], context: Context) -> None:
-        """Train the auto-encoder; then fit the probe, or keep the codes of the phase that is going to be asked for."""
+        """Train the auto-encoder; then fit what predicts, or keep the codes of the phase that will be asked for."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(context.seed)
-            self._fit(models, target, context)
-
-    def _fit(self, models: Models, target: npt.NDArray[Any], context: Context) -> None:
-        started = time.monotonic()
-        self.tuned = False
-        self._device = context.device
-        self._reader = Reader(models, target, self.settings.size, context)
-        aligned = self._reader.aligned(models)
-        self._reader.learn_scale(aligned)
-        orders = [symmetry.disguise(aligned, seed, scaling=False) for seed in self._seeds(context)]
-        views = [self._reader.read(each).to(context.device) for each in (aligned, *orders)]
-        self._coder = AutoEncoder(self.settings).to(context.device)
-        told, tunes = context, self.settings.fine_tuning > 0 and context.target_phase is None
-        if tunes:
-            told = replace(told, deadline=started + (context.deadline - started) / 2)
-        if context.target_phase is not None:  # few cells, and each has to be learned: other seeds are held out
-            told = replace(told, groups=np.arange(len(models)))
-        pretext = Pretext(self._coder, views, self.settings, context.seed).to(context.device)
-        self.history = train(pretext, pretext, Mean(), told, self.settings.schedule)
-        self.parameters = sum(parameter.numel() for parameter in self._coder.parameters())
-        if context.target_phase is not None:
-            self._keep(aligned, target, context.target_phase)
-            return
-        frozen = copy.deepcopy(self._coder).double()
-        plain = views[0].double()
-        probe = Probe(described(frozen, plain), target, context)
-        self._reading: tuple[AutoEncoder, Answer] = (frozen, probe)
-        if tunes and probe.held_out is not None:
-            tuned = self._tuned(views, target, context)
-            rows = split_cells(context.groups, np.random.default_rng(context.seed))[1]  # as in its training
-            found = tuned(described(self._coder, plain.at(torch.from_numpy(rows).to(context.device))))
-            truth = np.asarray(target)[rows]
-            self.tuned = probe.loss(found, truth) < probe.loss(probe.held_out[rows], truth)
-            if self.tuned:
-                self._reading = (self._coder, tuned)
+            started, self._device = time.monotonic(), context.device
+            self._reader = Reader(models, target, context, self.settings.size)
+            seeds = np.random.SeedSequence(context.seed).generate_state(self.settings.variants)
+            orders = [symmetry.disguise(self._reader.train, int(seed), scaling=False) for seed in seeds]
+            views = [self._reader.read(each).to(context.device) for each in (self._reader.train, *orders)]
+            self._coder = AutoEncoder(self.settings).to(context.device)
+            self.parameters = sum(parameter.numel() for parameter in self._coder.parameters())
+            told = replace(context, deadline=started + (context.deadline - started) / 2)
+            if context.target_phase is not None:  # few cells, and each has to be learned: other seeds are held out
+                told = replace(context, groups=np.arange(len(models)))
+            pretext = Pretext(self._coder, views, self.settings, context.seed).to(context.device)
+            self.history = train(pretext, pretext, Mean(), told, self.settings.schedule)
+            if context.target_phase is not None:
+                self._keep(target, context.target_phase)
+                return
+            frozen = copy.deepcopy(self._coder).double()
+            self._readings: list[tuple[AutoEncoder, Answer]] = [
+                (frozen, probe(described(frozen, views[0].double()), target, context))
+            ]
+            if self.settings.fine_tuning:
+                self._readings.append((self._coder, self._tuned(views, target, context)))
 
     def predict(self, models: Models) -> npt.NDArray[np.float64]:
         """Probabilities ``[n, classes]``, or values ``[n]``."""
-        coder, answer = self._reading
-        return answer(described(coder, self._reader.read(self._reader.aligned(models)).to(self._device).double()))
+        sequences = self._reader.read(self._reader.aligned(models)).to(self._device).double()
+        answers = [answer(described(coder, sequences)) for coder, answer in self._readings]
+        return np.asarray(np.mean(answers, axis=0))
 
     def generate(self, count: int, context: Context) -> dict[str, Tensor]:
         """``[count, *shape]`` tensors of new networks: codes are drawn token by token, and decoded."""
         random = np.random.default_rng(context.seed)
-        drawn = draw(self._codes, count, self.settings.bandwidth, random, whole=self.settings.whole)
-        values = np.concatenate(
-            [
-                decoded(self._coder, self._place, torch.from_numpy(drawn[first : first + TOGETHER])).cpu().numpy()
-                for first in range(0, count, TOGETHER)
-            ]
-        )
+        drawn = torch.from_numpy(draw(self._codes, count, self.settings.bandwidth, random)).to(self._device)
+        values = decoded(self._coder, self._place, drawn).cpu().numpy()
         tensors = self._reader.written(values, self._architecture)
         return {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
 
-    def _seeds(self, context: Context) -> list[int]:
-        """Of the orders of hidden units."""
-        return [int(seed) for seed in np.random.SeedSequence(context.seed).generate_state(self.settings.variants)]
+    def _keep(self, target: npt.NDArray[Any], phase: str) -> None:
+        """Keep the codes of the train networks of a phase; where several architectures show it, of the commonest.
 
-    def _keep(self, aligned: Models, target: npt.NDArray[Any], phase: str) -> None:
-        """Keep the codes of the train networks of a phase; where several architectures show it, of the commonest."""
-        wanted = np.flatnonzero(np.asarray(target) == phase)
-        chosen = aligned[wanted if len(wanted) else np.arange(len(aligned))]
+        Raises
+        ------
+        ValueError
+            If no train network shows it.
+        """
+        chosen = self._reader.train[np.flatnonzero(np.asarray(target) == phase)]
+        if not len(chosen):
+            raise ValueError(f"there is no train network of phase {phase}")
         stack = max(chosen.by_architecture(), key=len)
-        sequences = self._reader.read(chosen[stack.positions]).to(self._device)
-        self._coder.double()
-        self._codes = encoded(self._coder, sequences.double()).cpu().numpy()
-        self._place = sequences.double().at(slice(1))
         self._architecture = stack.architecture
+        sequences = self._reader.read(chosen[stack.positions]).to(self._device).double()
+        self._codes = encoded(self._coder.double(), sequences).cpu().numpy()
+        self._place = sequences.at(slice(1))
 
     def _tuned(self, views: list[Sequences], target: npt.NDArray[Any], context: Context) -> Answer:
         """Train the encoder on with a linear read-out; the read-out and what it means."""
-        objective = Objective(target, context)
+        objective, schedule = Objective(target, context), self.settings.schedule
         tuned = Tuned(self._coder, views, objective.outputs, context.seed).to(context.device)
-        schedule = self.settings.schedule
-        epochs = max(1, round(self.settings.fine_tuning * schedule.epochs))
-        train(tuned, tuned, objective, context, schedule._replace(epochs=epochs, rate=schedule.rate / 4))
+        schedule = schedule._replace(epochs=self.settings.fine_tuning, rate=schedule.rate / 4)
+        train(tuned, tuned, objective, context, schedule)
         tuned.double()
         return lambda codes: objective.predictions(tuned.read_out(codes))
-
-
-Answer = Callable[[Tensor], npt.NDArray[np.float64]]  # from pooled codes to predictions
-
-
-class Sequences(NamedTuple):
-    """Networks as sequences of standardised tokens.
-
-    Attributes
-    ----------
-    values
-        ``[n, length, size]``.
-    mask
-        ``[n, length, size]``: 1 where a weight stands.
-    places
-        ``[n, length, PLACES]``: place in the network, layer, place in the layer, and how much of the token is filled.
-    quarter
-        ``[n, length]``: of the depth.
-    lengths
-        ``[n]`` tokens a network.
-    """
-
-    values: Tensor
-    mask: Tensor
-    places: Tensor
-    quarter: Tensor
-    lengths: Tensor
-
-    def to(self, device: str) -> Sequences:
-        """The same on a device."""
-        return Sequences(*(each.to(device) for each in self))
-
-    def double(self) -> Sequences:
-        """The same in double precision."""
-        return self._replace(values=self.values.double(), mask=self.mask.double(), places=self.places.double())
-
-    def at(self, rows: Any) -> Sequences:
-        """Those of some networks."""
-        return Sequences(*(each[rows] for each in self))
-
-    def windows(self, rows: Tensor, starts: Tensor, length: int) -> Sequences:
-        """``length`` tokens from ``starts`` on of the networks at ``rows``; ``lengths`` says how many there are."""
-        index = (starts[:, None] + torch.arange(length, device=rows.device)).clamp_max(self.values.shape[1] - 1)
-        at = (rows[:, None], index)
-        lengths = (self.lengths[rows] - starts).clamp(0, length)
-        return Sequences(self.values[at], self.mask[at], self.places[at], self.quarter[at], lengths)
-
-    def present(self) -> Tensor:
-        """``[n, length]``: where there is a token."""
-        return torch.arange(self.values.shape[1], device=self.values.device) < self.lengths[:, None]
-
-
-class Reader:
-    """From networks to sequences of tokens and back.
-
-    Parameters
-    ----------
-    models
-        Train networks.
-    target
-        Theirs: where a phase is going to be asked for, one of its networks is what others are aligned with.
-    size
-        Numbers a token.
-    context
-        As ``fit`` gets it.
-    """
-
-    def __init__(self, models: Models, target: npt.NDArray[Any], size: int, context: Context) -> None:
-        self._size = size
-        self._scale = TokenScale({})
-        self._references: dict[str, Tensors] = {}
-        # Magnitudes tell phases apart. They do not matter to what a network computes, so new networks share them.
-        self._scaling = context.target_phase is not None
-        random = np.random.default_rng(context.seed)
-        for stack in models.by_architecture():
-            preferred = np.flatnonzero(np.asarray(target)[stack.positions] == context.target_phase)
-            row = random.choice(preferred if len(preferred) else len(stack))
-            reference = {name: stack[name][row : row + 1] for name in stack.keys()}  # noqa: SIM118 - no mapping
-            self._references[described_by(stack.architecture)] = reference
-
-    def aligned(self, models: Models) -> Models:
-        """Every network in canonical order, then aligned with the train network that its architecture is matched to."""
-
-        def move(stack: Stack) -> Tensors:
-            group = symmetry.symmetries(stack.architecture)
-            tensors = {name: stack[name] for name in stack.keys()}  # noqa: SIM118 - no mapping
-            tensors = symmetry.apply(group, symmetry.canonicalise(group, tensors, scaling=False), tensors)
-            reference = self._references.get(described_by(stack.architecture))
-            if reference is not None:
-                tensors = symmetry.apply(
-                    group, symmetry.align(group, tensors, reference, scaling=self._scaling), tensors
-                )
-            return tensors
-
-        return changed(models, move)
-
-    def learn_scale(self, models: Models) -> None:
-        """Standardise tensor by tensor, as these networks are."""
-        self._scale = TokenScale.fit(changed(models, comparable))
-
-    def read(self, models: Models) -> Sequences:
-        """Networks as sequences; tensors of names that training did not show are not standardised."""
-        names = {name for stack in models.by_architecture() for name in stack.keys()}  # noqa: SIM118
-        scale = TokenScale(dict.fromkeys(names, TensorScale(0.0, 1.0)) | dict(self._scale.tensors))
-        batch = tokens(changed(models, comparable), size=self._size, scale=scale)
-        filled = batch.mask.mean(2, keepdims=True)
-        layers = batch.positions[:, :, 1]
-        depth = layers.max(axis=1, keepdims=True) + 1
-        return Sequences(
-            torch.from_numpy(batch.values.clip(-LARGEST, LARGEST)),
-            torch.from_numpy(batch.mask.astype(np.float32)),
-            torch.from_numpy(np.concatenate([batch.positions, filled], axis=2).astype(np.float32)),
-            torch.from_numpy(np.maximum(layers, 0) * QUARTERS // depth),
-            torch.from_numpy((layers >= 0).sum(1)),
-        )
-
-    def written(self, values: npt.NDArray[np.float64], architecture: Architecture) -> Tensors:
-        """The tensors that ``[n, length, size]`` standardised tokens stand for: the way back."""
-        stacked = from_tokens(values.clip(-LARGEST, LARGEST), architecture, self._scale)
-        return {name: original(name, tensor) for name, tensor in stacked.items()}
-
-
-def described_by(architecture: Architecture) -> str:
-    """An architecture as text."""
-    return architecture.model_dump_json()
-
-
-def changed(models: Models, change: Callable[[Stack], Mapping[str, npt.NDArray[Any]]]) -> Models:
-    """The same networks with other tensors, stack by stack."""
-    sources = []
-    which, rows = np.zeros(len(models), np.intp), np.zeros(len(models), np.intp)
-    for number, stack in enumerate(models.by_architecture()):
-        tensors = dict(change(stack))
-        sources.append(Source(stack.name, stack.architecture, lambda tensors=tensors: tensors))  # type: ignore[misc]
-        which[stack.positions], rows[stack.positions] = number, np.arange(len(stack))
-    return Models(models.ids, sources, which, rows)
-
-
-def comparable(stack: Stack) -> Tensors:
-    """Weights times √fan-in under asinh, variances as logarithms; 0 for what is no number."""
-    found = {}
-    for name in stack.keys():  # noqa: SIM118 - a Stack is no mapping
-        values = np.nan_to_num(stack[name].astype(np.float64))
-        if is_variance(name):
-            values = np.log(np.maximum(values, LEAST_VARIANCE))
-        else:
-            values = np.arcsinh(values * root_fan_in(stack.shape(name)))
-        found[name] = values.astype(np.float32)
-    return found
-
-
-def original(name: str, tensor: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Undo :func:`comparable`."""
-    values = tensor.astype(np.float64)
-    values = np.exp(values) if is_variance(name) else np.sinh(values) / root_fan_in(tensor.shape[1:])
-    limits = np.finfo(np.float32)
-    return values.clip(limits.tiny if is_variance(name) else limits.min, limits.max).astype(np.float32)
-
-
-def is_variance(name: str) -> bool:
-    """Whether a tensor is a batch norm's variance."""
-    return name.endswith("running_var")
-
-
-def root_fan_in(shape: tuple[int, ...]) -> float:
-    """√fan-in of a weight; 1 for what is a number a unit."""
-    return math.sqrt(math.prod(shape[1:])) if len(shape) > 1 else 1.0
 
 
 class AutoEncoder(nn.Module):
@@ -560,51 +358,36 @@ class Tuned(nn.Module):
         return outputs
 
 
-def all_windows(sequences: Sequences, length: int) -> tuple[Tensor, Tensor]:
-    """Rows and starts of the windows that hold every token once."""
-    counts = -(-sequences.lengths // length)
-    rows = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
-    before = (counts.cumsum(0) - counts)[rows]
-    return rows, (torch.arange(len(rows), device=counts.device) - before) * length
-
-
 def pooled_codes(coder: AutoEncoder, sequences: Sequences) -> Tensor:
     """``[n, 2 × QUARTERS × code]``: mean and logarithmic spread of a network's codes in each quarter of its depth."""
-    length, count = coder.settings.window, len(sequences.lengths)
-    rows, starts = all_windows(sequences, length)
-    windows = sequences.windows(rows, starts, length)
+    rows, windows = sequences.all_windows(coder.settings.window)
     present = windows.present()
     codes = coder.encode(windows)[present]
     groups = (rows[:, None] * QUARTERS + windows.quarter)[present]
-    empty = codes.new_zeros(count * QUARTERS, codes.shape[1])
+    empty = codes.new_zeros(len(sequences.lengths) * QUARTERS, codes.shape[1])
     sizes = torch.bincount(groups, minlength=len(empty)).to(codes)[:, None].clamp_min(1)
     mean = empty.index_add(0, groups, codes) / sizes
     variance = empty.index_add(0, groups, (codes - mean[groups]).square()) / sizes
-    return torch.cat([mean, (variance + LEAST_SPREAD).log() / 2], 1).reshape(count, -1)
+    return torch.cat([mean, (variance + LEAST_SPREAD).log() / 2], 1).reshape(len(sequences.lengths), -1)
 
 
+@torch.no_grad()
 def described(coder: AutoEncoder, sequences: Sequences) -> Tensor:
     """The same without gradients, a few networks at a time."""
-    with torch.no_grad():
-        parts = [
-            pooled_codes(coder, sequences.at(slice(first, first + TOGETHER)))
-            for first in range(0, len(sequences.lengths), TOGETHER)
-        ]
-    return torch.cat(parts)
+    parts = range(0, len(sequences.lengths), TOGETHER)
+    return torch.cat([pooled_codes(coder, sequences.at(slice(first, first + TOGETHER))) for first in parts])
 
 
+@torch.no_grad()
 def encoded(coder: AutoEncoder, sequences: Sequences) -> Tensor:
     """``[n, length, code]`` of networks of one architecture."""
-    length = coder.settings.window
-    rows, starts = all_windows(sequences, length)
-    parts = []
-    with torch.no_grad():
-        for chosen, first in zip(torch.split(rows, TOGETHER), torch.split(starts, TOGETHER), strict=True):
-            windows = sequences.windows(chosen, first, length)
-            parts.append(coder.encode(windows)[windows.present()])
-    return torch.cat(parts).reshape(len(sequences.lengths), -1, coder.settings.code)
+    _, windows = sequences.all_windows(coder.settings.window)
+    parts = range(0, len(windows.lengths), TOGETHER)
+    codes = torch.cat([coder.encode(windows.at(slice(first, first + TOGETHER))) for first in parts])
+    return codes[windows.present()].reshape(len(sequences.lengths), -1, coder.settings.code)
 
 
+@torch.no_grad()
 def decoded(coder: AutoEncoder, place: Sequences, codes: Tensor) -> Tensor:
     """``[n, length, size]`` tokens of networks of one architecture.
 
@@ -617,23 +400,17 @@ def decoded(coder: AutoEncoder, place: Sequences, codes: Tensor) -> Tensor:
     codes
         ``[n, length, code]``.
     """
-    length = coder.settings.window
-    codes = codes.to(place.values)
     many = Sequences(*(each.expand(len(codes), *each.shape[1:]) for each in place))
-    rows, starts = all_windows(many, length)
-    parts = []
-    with torch.no_grad():
-        for chosen, first in zip(torch.split(rows, TOGETHER), torch.split(starts, TOGETHER), strict=True):
-            windows = many.windows(chosen, first, length)
-            index = (first[:, None] + torch.arange(length, device=first.device)).clamp_max(codes.shape[1] - 1)
-            parts.append(coder.decode(codes[chosen[:, None], index], windows)[windows.present()])
-    return torch.cat(parts).reshape(len(codes), -1, coder.settings.size)
+    _, windows = many._replace(values=codes).all_windows(coder.settings.window)
+    parts = [windows.at(slice(first, first + TOGETHER)) for first in range(0, len(windows.lengths), TOGETHER)]
+    values = torch.cat([coder.decode(part.values, part) for part in parts])
+    return values[windows.present()].reshape(len(codes), -1, coder.settings.size)
 
 
 def draw(
-    codes: npt.NDArray[np.float64], count: int, bandwidth: float, random: np.random.Generator, *, whole: bool
+    codes: npt.NDArray[np.float64], count: int, bandwidth: float, random: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """Draw ``[count, length, code]`` from a Gaussian kernel density around codes of train networks, token by token.
+    """Draw ``[count, length, code]`` from a Gaussian kernel density around codes of train networks.
 
     Kernels are drawn towards the mean by as much as they widen the density, so that codes spread no more than those
     of the train networks (Silverman and Young 1987, Biometrika 74, *The bootstrap: to smooth or not to smooth?*).
@@ -644,87 +421,45 @@ def draw(
         ``[n, length, code]``.
     bandwidth
         In units of each code number's standard deviation.
-    whole
-        Whether a network's tokens all come from the kernels of one train network, or each from that of any.
     """
-    kernels = random.integers(len(codes), size=(count, 1 if whole else codes.shape[1]))
-    centres = codes[kernels, np.arange(codes.shape[1])]
+    centres = codes[random.integers(len(codes), size=count)]
     mean, deviation = codes.mean(0), codes.std(0)
     noise = random.normal(size=centres.shape)  # one number for every number of every token: nothing is used twice
     drawn = mean + (centres - mean + bandwidth * deviation * noise) / math.sqrt(1 + bandwidth**2)
     return np.asarray(drawn)
 
 
-class Probe:
-    """Ridge or logistic regression on pooled codes, whose penalty is chosen on held-out cells.
+def probe(codes: Tensor, target: npt.NDArray[Any], context: Context) -> Answer:
+    """Ridge or logistic regression on pooled codes ``[n, columns]``, with the penalty that does best on held-out cells.
 
-    Parameters
-    ----------
-    codes
-        ``[n, columns]`` of the train networks.
-    target, context
-        As ``fit`` gets them.
-
-    Attributes
-    ----------
-    held_out
-        What was predicted for each train network while its cell was held out; None where there is one cell or phase.
+    Values are predicted no farther out than any in training.
     """
+    features, classes = codes.cpu().numpy(), np.array(context.classes, dtype=object)
+    labels = np.asarray(target).astype(str) if len(classes) else np.asarray(target, np.float64)
+    if len(set(labels)) == 1:  # there is nothing to learn
+        only = labels[0] if not len(classes) else (classes == labels[0]).astype(np.float64)
+        return lambda codes: np.repeat(np.asarray(only)[None], len(codes), axis=0)
+    last: Any = Ridge() if not len(classes) else LogisticRegression(class_weight="balanced", max_iter=200)
+    name, factors = ("C", 10 / np.array(PENALTIES)) if len(classes) else ("alpha", np.array(PENALTIES))
+    strengths = factors / len(labels) if len(classes) else factors * len(labels)
+    cut = FunctionTransformer(np.clip, kw_args={"a_min": -LARGEST, "a_max": LARGEST})
+    model: Any = make_pipeline(StandardScaler(), cut, last)
+    folds = min(FOLDS, len(np.unique(context.groups)))
+    if folds > 1:
+        kind = StratifiedGroupKFold if len(classes) else GroupKFold
+        cells = kind(folds, shuffle=True, random_state=context.seed)
+        wanted = "balanced_accuracy" if len(classes) else "neg_mean_squared_error"
+        model = GridSearchCV(model, {f"{type(last).__name__.lower()}__{name}": strengths}, scoring=wanted, cv=cells)
+        model.fit(features, labels, groups=context.groups)
+    else:
+        model.fit(features, labels)
 
-    def __init__(self, codes: Tensor, target: npt.NDArray[Any], context: Context) -> None:
-        self._classes = np.array(context.classes, dtype=object)
-        self._scaler = StandardScaler().fit(codes.cpu().numpy())
-        features = self._features(codes)
-        labels = np.asarray(target) if context.classes else np.asarray(target, np.float64)
-        self._seen = [name for name in context.classes if (labels == name).any()]
-        self._range = (labels.min(), labels.max()) if not context.classes else (0.0, 0.0)
-        found: dict[float, npt.NDArray[np.float64]] = {}
-        folds = min(FOLDS, len(np.unique(context.groups)))
-        if folds > 1 and len(self._seen) != 1:
-            cells = GroupKFold(folds, shuffle=True, random_state=context.seed)
-            for penalty in PENALTIES:
-                parts = np.zeros((len(labels), len(self._classes)) if len(self._classes) else len(labels))
-                for train_rows, test_rows in cells.split(features, groups=context.groups):
-                    model = self._regression(features[train_rows], labels[train_rows], penalty)
-                    parts[test_rows] = self._predictions(model, features[test_rows])
-                found[penalty] = parts
-        self.losses = {penalty: self.loss(parts, labels) for penalty, parts in found.items()}
-        self.penalty = min(reversed(PENALTIES), key=lambda penalty: self.losses.get(penalty, 0.0))
-        self.held_out = found.get(self.penalty)
-        self._model = self._regression(features, labels, self.penalty)
-
-    def __call__(self, codes: Tensor) -> npt.NDArray[np.float64]:
-        """Probabilities ``[n, classes]``, or values ``[n]`` no farther out than any in training."""
-        return self._predictions(self._model, self._features(codes))
-
-    def _features(self, codes: Tensor) -> npt.NDArray[np.float64]:
-        return np.asarray(self._scaler.transform(codes.cpu().numpy())).clip(-LARGEST, LARGEST)
-
-    def _regression(self, features: npt.NDArray[np.float64], labels: npt.NDArray[Any], penalty: float) -> Any:
-        """Fit; where there is one phase, it is the answer."""
-        if len(self._classes):
-            if len(set(labels)) == 1:
-                return str(labels[0])
-            return LogisticRegression(C=10 / (penalty * len(features)), class_weight="balanced", max_iter=300).fit(
-                features, labels.astype(str)
-            )
-        return Ridge(alpha=penalty * len(features)).fit(features, labels)
-
-    def _predictions(self, model: Any, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        if not len(self._classes):
-            return np.asarray(model.predict(features)).clip(*self._range)
-        if isinstance(model, str):
-            return np.tile((self._classes == model).astype(np.float64), (len(features), 1))
-        found = np.zeros((len(features), len(self._classes)))
-        columns = [int(np.flatnonzero(self._classes == name)[0]) for name in model.classes_]
-        found[:, columns] = model.predict_proba(features)
+    def answer(codes: Tensor) -> npt.NDArray[np.float64]:
+        seen = codes.cpu().numpy()
+        if not len(classes):
+            return np.asarray(model.predict(seen)).clip(labels.min(), labels.max())
+        found = np.zeros((len(seen), len(classes)))
+        found[:, [int(np.flatnonzero(classes == each)[0]) for each in model.classes_]] = model.predict_proba(seen)
         return found
 
-    def loss(self, found: npt.NDArray[np.float64], labels: npt.NDArray[Any]) -> float:
-        """Squared error, or log loss with phases of equal weight; summed over the networks."""
-        if not len(self._classes):
-            return float(np.square(found - labels).sum())
-        share = {name: np.mean(labels == name) for name in set(labels)}
-        of_truth = found[np.arange(len(labels)), [int(np.flatnonzero(self._classes == name)[0]) for name in labels]]
-        weights = np.array([1 / share[name] for name in labels])
-        return float(-(weights * np.log(np.maximum(of_truth, 1e-6))).sum() / len(share))
+    return answer

@@ -38,7 +38,13 @@ GENERATORS = {
     "gaussian": "Gaussian",
     "diffusion": "Diffusion",
 }
-SHARED = {"chain_graphs", "member_training", "neural_training", "train_networks"}  # files that hold no method
+SHARED = {
+    "chain_graphs",
+    "member_training",
+    "neural_training",
+    "token_sequences",
+    "train_networks",
+}  # files that hold no method
 PHASES = ("I", "II", "III", "IV-A", "IV-B")
 
 

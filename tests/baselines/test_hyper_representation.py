@@ -24,7 +24,7 @@ PHASES, VALUES = (synthetic_unit(kind, "made up") for kind in ("phase_classifica
 
 
 def settings_for(epochs: int, **others: Any) -> Any:
-    settings = hyper.Settings(**{"fine_tuning": 0.0, "variants": 2, **others})
+    settings = hyper.Settings(**{"fine_tuning": 0, "variants": 2, **others})
     return settings._replace(schedule=settings.schedule._replace(epochs=epochs))
 
 
@@ -53,18 +53,18 @@ def test_it_learns_from_cells_that_it_never_saw() -> None:
     np.testing.assert_allclose(prediction.sum(1), 1)
     assert (prediction.argmax(1) == levels(PHASES)).mean() > 0.4  # one in five is chance
     assert method.parameters > 1000
-    assert not method.tuned
 
 
-def test_fine_tuning_is_used_where_it_is_better_on_held_out_cells(method: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fine_tuning_and_the_probe_answer_together(method: Any) -> None:
     models = VALUES.test.models[:6]
-    for better in (True, False):
-        losses = iter([*[1.0] * len(hyper.PENALTIES), *((0.0, 1.0) if better else (1.0, 0.0))])
-        monkeypatch.setattr(hyper.Probe, "loss", lambda probe, found, truth, losses=losses: next(losses))
-        told = fitted(VALUES, fine_tuning=2.0)
-        assert told.tuned is better
-        assert np.isfinite(told.predict(models)).all()
-        assert torch.equal(told._reading[0].entry.weight, method._reading[0].entry.weight) is not better
+    told = fitted(VALUES, fine_tuning=2)
+    (frozen, probe), (tuned, read_out) = told._readings
+    sequences = told._reader.read(told._reader.aligned(models)).double()
+    alone = probe(hyper.described(frozen, sequences))
+    np.testing.assert_array_equal(alone, method.predict(models))  # fine-tuning is done on a copy
+    assert not torch.equal(frozen.entry.weight, tuned.entry.weight)
+    other = read_out(hyper.described(tuned, sequences))
+    np.testing.assert_allclose(told.predict(models), (alone + other) / 2)
 
 
 def test_values_are_learned(method: Any) -> None:
@@ -124,9 +124,8 @@ def test_reconstruction_improves_in_training() -> None:
         method.fit(models[:48], np.arange(48.0), context)
         sequences = method._reader.read(method._reader.aligned(models[48:])).double()
         with torch.no_grad():
-            rows, starts = hyper.all_windows(sequences, 32)
-            windows = sequences.windows(rows, starts, 32)
-            coder, _ = method._reading
+            _, windows = sequences.all_windows(32)
+            coder, _ = method._readings[0]
             found = coder.decode(coder.encode(windows), windows)
         errors.append(float(((found - windows.values) * windows.mask).square().sum() / windows.mask.sum()))
         assert method.history.kept == int(np.argmin(method.history.losses))
@@ -134,10 +133,9 @@ def test_reconstruction_improves_in_training() -> None:
 
 
 def test_windows_hold_every_token_once() -> None:
-    reader = hyper.Reader(VALUES.train.models, VALUES.target, 8, seeds_context())
+    reader = hyper.Reader(VALUES.train.models, VALUES.target, seeds_context(), 8)
     sequences = reader.read(VALUES.test.models[::7])
-    rows, starts = hyper.all_windows(sequences, 5)
-    windows = sequences.windows(rows, starts, 5)
+    _, windows = sequences.all_windows(5)
     shown = windows.values[windows.present()]
     expected = sequences.values[sequences.present()]
     torch.testing.assert_close(shown, expected)
@@ -145,10 +143,9 @@ def test_windows_hold_every_token_once() -> None:
 
 def test_what_is_written_is_what_was_read() -> None:
     models = seeds().models
-    reader = hyper.Reader(models, seeds().phases, 32, seeds_context())
-    reader.learn_scale(models)
-    written = reader.written(reader.read(models).values.numpy(), cnn(3))
-    (stack,) = models.by_architecture()
+    reader = hyper.Reader(models, seeds().phases, seeds_context(), 32)
+    written = reader.written(reader.read(reader.train).values.numpy(), cnn(3))
+    (stack,) = reader.train.by_architecture()
     for name in stack.keys():  # noqa: SIM118
         np.testing.assert_allclose(written[name], stack[name], rtol=1e-3, atol=1e-5)
 
@@ -224,29 +221,31 @@ def test_new_networks_are_of_the_phase_that_is_asked_for(generator: Any) -> None
     assert spread["I"] > 1.5 * spread["III"]  # their cells' weights are three times as large
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_every_token_has_noise_of_its_own(whole: bool) -> None:
+def test_every_token_has_noise_of_its_own() -> None:
     """All kernels stand at one point, so that what is drawn is noise alone; equal noise would correlate by 1."""
     random = np.random.default_rng(0)
     codes = np.concatenate([np.ones((1, 6, 4)), -np.ones((1, 6, 4))])  # deviation 1 everywhere
-    drawn = hyper.draw(codes, 4000, 50.0, random, whole=whole)  # kernels so wide that centres do not show
+    drawn = hyper.draw(codes, 4000, 50.0, random)  # kernels so wide that centres do not show
     for one in range(6):
         for other in range(one):
             assert abs(np.corrcoef(drawn[:, one].ravel(), drawn[:, other].ravel())[0, 1]) < 0.05
     np.testing.assert_allclose(drawn.std(0), 1, atol=0.05)
 
 
-def test_kernels_are_those_of_one_network_or_of_any() -> None:
+def test_kernels_are_those_of_one_network() -> None:
     codes = np.broadcast_to(np.arange(5.0)[:, None, None], (5, 7, 2))
-    together = hyper.draw(codes, 50, 0.0, np.random.default_rng(0), whole=True)
-    assert (together == together[:, :1]).all()
-    apart = hyper.draw(codes, 50, 0.0, np.random.default_rng(0), whole=False)
-    assert (apart != apart[:, :1]).any()
-    assert set(np.unique(apart)) <= set(np.arange(5.0))
+    drawn = hyper.draw(codes, 50, 0.0, np.random.default_rng(0))
+    assert (drawn == drawn[:, :1]).all()
+    assert set(np.unique(drawn)) == set(np.arange(5.0))
+
+
+def test_a_phase_that_no_train_network_shows_cannot_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="no train network of phase IV-B"):
+        hyper.HyperRepresentation(settings_for(1)).fit(seeds().models, seeds().phases, seeds_context("IV-B"))
 
 
 @pytest.mark.parametrize("number", range(6))
 def test_a_draw_keeps_the_spread_of_the_codes(number: int) -> None:
     codes = np.random.default_rng(number).normal(size=(300, 3, 2)) * [1.0, 5.0] + 2
-    drawn = hyper.draw(codes, 4000, 0.2 * number, np.random.default_rng(0), whole=True)
+    drawn = hyper.draw(codes, 4000, 0.2 * number, np.random.default_rng(0))
     np.testing.assert_allclose(drawn.std(0), codes.std(0), rtol=0.1)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from wslbench.symmetry.derivation import symmetries
-from wslbench.symmetry.elements import apply, random
-from wslbench.zoo.models import Models, Source
+from wslbench.symmetry.elements import Tensors, apply, random
+from wslbench.zoo.models import Models, Stack
 
 
 def disguise(models: Models, seed: int, *, permutation: bool = True, scaling: bool = True) -> Models:
@@ -34,15 +32,11 @@ def disguise(models: Models, seed: int, *, permutation: bool = True, scaling: bo
         If the symmetries of an architecture cannot be derived.
     """
     seeds = np.random.SeedSequence(seed)
-    sources = []
-    which, rows = np.zeros(len(models), np.intp), np.zeros(len(models), np.intp)
-    for number, stack in enumerate(models.by_architecture()):
+
+    def move(stack: Stack) -> Tensors:
         group = symmetries(stack.architecture)
         drawn = int(seeds.spawn(1)[0].generate_state(1)[0])
         elements = random(group, len(stack), drawn, permutation=permutation, scaling=scaling)
-        tensors = apply(group, elements, {name: stack[name] for name in stack.keys()})  # noqa: SIM118 - no mapping
-        for tensor in tensors.values():
-            tensor.flags.writeable = False
-        sources.append(Source(stack.name, stack.architecture, partial(dict, tensors)))
-        which[stack.positions], rows[stack.positions] = number, np.arange(len(stack))
-    return Models(models.ids, sources, which, rows)
+        return apply(group, elements, stack.arrays())
+
+    return models.mapped(move)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
@@ -126,6 +126,10 @@ class Stack:
         """Shape of one model's tensor."""
         return tuple(self._sources[self._which[0]].tensors[name].shape[1:])
 
+    def arrays(self) -> dict[str, FloatArray]:
+        """All tensors by name, each as ``self[name]``."""
+        return {name: self[name] for name in self.keys()}
+
     def __getitem__(self, name: str) -> FloatArray:
         """One tensor of all models, ``[len(stack), *shape]``, float32, read-only.
 
@@ -210,6 +214,29 @@ class Models:
             return Model(self._ids[position], self._sources[self._which[position]], int(self._rows[position]))
         chosen = self._positions(key)
         return Models(self._ids[chosen], self._sources, self._which[chosen], self._rows[chosen])
+
+    def mapped(self, change: Callable[[Stack], Mapping[str, npt.NDArray[Any]]]) -> Models:
+        """The same networks with other numbers, stack by stack.
+
+        Parameters
+        ----------
+        change
+            From a stack to its new tensors ``[models, *shape]``, all of them, by name.
+
+        Returns
+        -------
+        Models
+            As many, in the same order, under the same ids, held in memory.
+        """
+        sources = []
+        which, rows = np.zeros(len(self), np.intp), np.zeros(len(self), np.intp)
+        for number, stack in enumerate(self.by_architecture()):
+            tensors = dict(change(stack))
+            for tensor in tensors.values():
+                tensor.flags.writeable = False
+            sources.append(Source(stack.name, stack.architecture, partial(dict, tensors)))
+            which[stack.positions], rows[stack.positions] = number, np.arange(len(stack))
+        return Models(self._ids, sources, which, rows)
 
     def _positions(self, key: Any) -> IntArray:
         everything = np.arange(len(self), dtype=np.intp)
