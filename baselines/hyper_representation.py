@@ -27,6 +27,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
@@ -95,7 +96,7 @@ class Settings(NamedTuple):
     contrast: float = 0.1
     temperature: float = 0.1
     fine_tuning: int = 20
-    bandwidth: float = 0.1
+    bandwidth: float = 0.2
     schedule: Schedule = Schedule(epochs=10, patience=10, batch=32, rate=2e-3, decay=0.01)
 
 
@@ -450,7 +451,8 @@ def probe(codes: Tensor, target: npt.NDArray[Any], context: Context) -> Answer:
         cells = kind(folds, shuffle=True, random_state=context.seed)
         wanted = "balanced_accuracy" if len(classes) else "neg_mean_squared_error"
         model = GridSearchCV(model, {f"{type(last).__name__.lower()}__{name}": strengths}, scoring=wanted, cv=cells)
-        model.fit(features, labels, groups=context.groups)
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # a held-out fold may lack a phase
+            model.fit(features, labels, groups=context.groups)
     else:
         model.fit(features, labels)
 
