@@ -95,7 +95,7 @@ class Settings(NamedTuple):
     shake: float = 0.3
     contrast: float = 0.1
     temperature: float = 0.1
-    fine_tuning: int = 20
+    fine_tuning: int = 40
     bandwidth: float = 0.2
     schedule: Schedule = Schedule(epochs=10, patience=10, batch=32, rate=2e-3, decay=0.01)
 
