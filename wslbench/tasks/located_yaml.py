@@ -12,6 +12,8 @@ from wslbench.errors import TaskError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_MAX_BYTES = 2**20  # YAML is slow to parse, and no task file needs more
+
 FieldPath = tuple[str | int, ...]
 
 
@@ -46,36 +48,47 @@ def read_located_yaml(path: Path) -> LocatedYaml:
     Raises
     ------
     TaskError
-        If the file is absent, is not UTF-8 or not YAML, or names a field twice.
+        If the file is absent, too large, not UTF-8 or not YAML, uses aliases, or names a field twice.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.exists() and not path.is_file():  # a pipe would be waited for without end
+            raise TaskError(f"The task file {path} is not an ordinary file.")
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise TaskError(f"The task file {path} has more than {_MAX_BYTES} bytes.")
+        text = content.decode("utf-8")
     except FileNotFoundError:
         raise TaskError(f"There is no task file at {path}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise TaskError(f"The task file {path} cannot be read: {error}.") from error
+    try:
+        # A few lines of aliases unfold to any size.
+        alias = next((event for event in yaml.parse(text, Loader=_Loader) if isinstance(event, yaml.AliasEvent)), None)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise TaskError(_syntax_message(path.name, error)) from error
+    if alias is not None:
+        line = alias.start_mark.line + 1 if alias.start_mark is not None else 1
+        raise TaskError(f"{path.name}, line {line}: task files may not use YAML aliases; write the value out.")
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
         lines: dict[FieldPath, int] = {}
         if node is not None:
-            _note_lines(node, (), lines, set(), path.name)
+            _note_lines(node, (), lines, path.name)
         data = None if node is None else loader.construct_document(node)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise TaskError(_syntax_message(path.name, error)) from error
     finally:
         loader.dispose()
     return LocatedYaml(path.name, data, lines)
 
 
-def _note_lines(node: yaml.Node, path: FieldPath, lines: dict[FieldPath, int], seen: set[int], name: str) -> None:
+def _note_lines(node: yaml.Node, path: FieldPath, lines: dict[FieldPath, int], name: str) -> None:
     lines.setdefault(path, node.start_mark.line + 1)
-    if id(node) in seen:  # an alias can make the graph cyclic
-        return
-    seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for position, child in enumerate(node.value):
-            _note_lines(child, (*path, position), lines, seen, name)
+            _note_lines(child, (*path, position), lines, name)
     elif isinstance(node, yaml.MappingNode):
         for key, child in node.value:
             step = (*path, str(key.value))
@@ -83,10 +96,10 @@ def _note_lines(node: yaml.Node, path: FieldPath, lines: dict[FieldPath, int], s
             if step in lines:  # YAML readers silently keep the last one
                 raise TaskError(f"{name}, line {line}, {field_name(step)}: the field stands twice; remove one.")
             lines[step] = line
-            _note_lines(child, step, lines, seen, name)
+            _note_lines(child, step, lines, name)
 
 
-def _syntax_message(name: str, error: yaml.YAMLError) -> str:
+def _syntax_message(name: str, error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error)
     line = f", line {mark.line + 1}" if mark is not None else ""

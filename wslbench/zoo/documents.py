@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,11 +12,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from wslbench.errors import ZooDamagedError, ZooFormatError, ZooVersionError
+from wslbench.zoo._header import unique_keys
 from wslbench.zoo.atomic import write_text
 from wslbench.zoo.schema import FORMAT_VERSION, Manifest, ZooCard
 
 CARD = "zoo.yaml"
 MANIFEST = "manifest.json"
+_MAX_BYTES = {CARD: 2**19, MANIFEST: 4 * 2**20}  # YAML is slow to parse; JSON unfolds to 25 times its size
 # The safe loader, in C where libyaml is there.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -35,7 +39,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        content = json.loads(_text(path))
+        content = json.loads(_text(path), object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
         raise ZooDamagedError(f"{path} is not valid JSON ({error}): fetch or build the zoo again") from error
     return _validated(Manifest, content, path)
@@ -67,8 +71,16 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def _text(path: Path) -> str:
+    limit = _MAX_BYTES[path.name]
     try:
-        return path.read_text(encoding="utf-8")
+        # Asked before opening: a pipe would be waited for without end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ZooDamagedError(f"{path} is not an ordinary file")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+        if len(content) > limit:
+            raise ZooDamagedError(f"{path} has more than {limit} bytes, which no zoo needs")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ZooDamagedError(f"{path} is not UTF-8 text") from error
     except FileNotFoundError as error:
@@ -80,6 +92,8 @@ def _text(path: Path) -> str:
 def _validated(record: type[Record], content: object, path: Path) -> Record:
     if not isinstance(content, dict):
         raise ZooFormatError(f"{path} is not a map of fields")
+    if any(not text.isprintable() for line in _texts(content) for text in line.splitlines() or [""]):
+        raise ZooFormatError(f"{path} holds control characters, which could take over a terminal")
     version = content.get("format_version")
     # Before anything else: a newer version may have fields that this one would call malformed.
     if type(version) is int and version > FORMAT_VERSION:
@@ -91,6 +105,19 @@ def _validated(record: type[Record], content: object, path: Path) -> Record:
         return record.model_validate(content)
     except (ValidationError, RecursionError) as error:
         raise ZooFormatError(f"{path}: {_first_problem(error)}") from error
+
+
+def _texts(content: object) -> Iterator[str]:
+    """Every text in a document, keys too; without recursion, for a document may be nested to any depth."""
+    waiting: list[object] = [content]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item.replace("\t", " ")
+        elif isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            waiting += item
 
 
 def _first_problem(error: ValidationError | RecursionError) -> str:

@@ -79,6 +79,8 @@ class Zoo:
         file = self.path / shard
         if not file.is_file():
             raise ZooDamagedError(f"{file} is missing")
+        if not file.resolve().is_relative_to(self.path.resolve()):
+            raise ZooDamagedError(f"{file} is a link out of the zoo's folder; a zoo holds its own files")
         size = file.stat().st_size
         if size != expected:
             raise ZooDamagedError(f"{file} is damaged: it has {size} bytes, the manifest says {expected}")

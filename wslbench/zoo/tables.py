@@ -15,6 +15,11 @@ from wslbench.zoo.atomic import replacing
 # What every checkpoint must have; hyper-parameters, losses and order parameters stand beside it.
 MODEL_COLUMNS = ("model_id", "run_id", "cell_id", "seed", "epoch", "measured", "architecture", "phase", "shard", "row")
 PAIR_COLUMNS = ("cell_id", "seed_a", "seed_b")
+_TEXT_COLUMNS = frozenset({"model_id", "run_id", "cell_id", "architecture", "phase", "shard", "unit"})
+_WHOLE_COLUMNS = frozenset({"seed", "epoch", "row", "seed_a", "seed_b", "fold"})
+# Dictionaries and run lengths unfold without limit, so both are asked for before anything is decoded.
+_MAX_VALUES = 50_000_000
+_MAX_BYTES = 2**30
 SPLIT_COLUMNS = ("run_id", "cell_id", "unit", "fold")
 
 
@@ -65,10 +70,13 @@ def read_table(path: Path, columns: Iterable[str], label: str) -> tuple[pd.DataF
         If a column is missing.
     """
     try:
+        if not path.is_file() and path.exists():
+            raise ZooDamagedError(f"{label} is not an ordinary file")
+        _check_parquet(path, label)
         table = pq.read_table(path, partitioning=None)
     except FileNotFoundError as error:
         raise ZooDamagedError(f"{label} is missing") from error
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise ZooDamagedError(f"{label} cannot be read as parquet: {error}") from error
     missing = [column for column in columns if column not in table.column_names]
     if missing:
@@ -78,6 +86,31 @@ def read_table(path: Path, columns: Iterable[str], label: str) -> tuple[pd.DataF
     metadata = table.schema.metadata or {}
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     try:
-        return plain(frame), {key.decode(): value.decode(errors="replace") for key, value in metadata.items()}
+        return plain(frame), {
+            key.decode(errors="replace"): value.decode(errors="replace") for key, value in metadata.items()
+        }
     except ZooFormatError as error:
         raise ZooFormatError(f"{label}: {error}") from error
+
+
+def _check_parquet(path: Path, label: str) -> None:
+    """Check the sizes and types that a file announces, before a value of it is decoded."""
+    with pq.ParquetFile(path) as file:
+        footer, schema = file.metadata, file.schema_arrow
+    announced = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
+    if footer.num_rows * footer.num_columns > _MAX_VALUES or announced > _MAX_BYTES:
+        raise ZooDamagedError(
+            f"{label} unfolds to {footer.num_rows} rows of {footer.num_columns} columns and {announced} bytes, "
+            f"more than the {_MAX_VALUES} values and {_MAX_BYTES} bytes that are read"
+        )
+    for field in schema:
+        kind = field.type
+        text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
+        whole = pa.types.is_integer(kind)
+        number = whole or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+        if field.name in _TEXT_COLUMNS and not text:
+            raise ZooFormatError(f"{label}: column {field.name!r} has to be text, not {kind}")
+        if field.name in _WHOLE_COLUMNS and not whole:
+            raise ZooFormatError(f"{label}: column {field.name!r} has to be whole numbers, not {kind}")
+        if not (text or number):
+            raise ZooFormatError(f"{label}: column {field.name!r} is {kind}, neither numbers nor text")

@@ -1,0 +1,88 @@
+"""Readers meet bytes that nobody wrote: whatever they are, the answer is a value or a typed error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wslbench.errors import TaskError, ZooError
+from wslbench.tasks import load_tasks
+from wslbench.zoo.documents import read_card, read_manifest
+from wslbench.zoo.shards import map_file
+
+BOUNDED = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+NUMBERS = st.integers(-8, 64) | st.sampled_from([2**31, 2**62, 2**63, 2**64, -(2**63)])
+ENTRIES = st.fixed_dictionaries(
+    {
+        "dtype": st.sampled_from(["F32", "F32", "F32", "F64", "I8"]),
+        "shape": st.lists(NUMBERS, max_size=3),
+        "data_offsets": st.lists(NUMBERS, min_size=1, max_size=3),
+    }
+)
+HEADERS = st.dictionaries(st.sampled_from(["a", "b", "__metadata__"]), ENTRIES | JSON, max_size=3)
+
+
+@BOUNDED
+@given(header=HEADERS | JSON, data=st.binary(max_size=64), shift=st.integers(-2, 2))
+def test_shard_headers(header: object, data: bytes, shift: int, tmp_path: Path) -> None:
+    text = json.dumps(header).encode()
+    path = tmp_path / "shard"
+    path.write_bytes(max(len(text) + shift, 0).to_bytes(8, "little") + text + data)
+    with contextlib.suppress(ZooError):
+        tensors = map_file(path, "shard").tensors
+        assert sum(tensor.nbytes for tensor in tensors.values()) <= len(data) + 2  # no byte of the file twice
+
+
+@BOUNDED
+@given(content=st.binary(max_size=200))
+def test_bytes(content: bytes, tmp_path: Path) -> None:
+    for name in ("shard", "manifest.json", "zoo.yaml", "tasks.yaml"):
+        (tmp_path / name).write_bytes(content)
+    for read in (
+        lambda: map_file(tmp_path / "shard", "shard"),
+        lambda: read_manifest(tmp_path),
+        lambda: read_card(tmp_path),
+        lambda: load_tasks(tmp_path / "tasks.yaml"),
+    ):
+        with pytest.raises((ZooError, TaskError)):
+            read()
+
+
+@BOUNDED
+@given(data=st.data())
+def test_manifests_with_a_changed_field(data: st.DataObject, built_tiny_zoo: Path, tmp_path: Path) -> None:
+    manifest = json.loads((built_tiny_zoo / "manifest.json").read_text())
+    place = manifest
+    while True:  # walk to any field, and put anything there
+        key = data.draw(st.sampled_from(sorted(place)))
+        if not isinstance(place[key], dict) or data.draw(st.booleans()):
+            break
+        place = place[key]
+    place[key] = data.draw(JSON)
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with contextlib.suppress(ZooError):
+        read_manifest(tmp_path)
+
+
+@BOUNDED
+@given(cut=st.integers(0, 3000), junk=st.text(max_size=20))
+def test_task_files_with_junk_in_them(cut: int, junk: str, tmp_path: Path) -> None:
+    source = tmp_path / "source.yaml"
+    if not source.exists():
+        shutil.copy(Path(__file__).parents[2] / "tasks.yaml", source)
+    text = source.read_text(encoding="utf-8")[:3000]
+    path = tmp_path / "tasks.yaml"
+    path.write_bytes((text[:cut] + junk + text[cut:]).encode("utf-8", "replace"))
+    with contextlib.suppress(TaskError):
+        load_tasks(path)
