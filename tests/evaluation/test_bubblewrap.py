@@ -86,6 +86,16 @@ print(sum(name.isdigit() for name in os.listdir("/proc")) <= 3)
 
 
 @WORKS
+def test_capabilities_cannot_be_had_in_a_further_user_namespace(tmp_path: Path) -> None:
+    script = """
+import ctypes
+CLONE_NEWUSER = 0x10000000
+print(ctypes.CDLL(None).unshare(CLONE_NEWUSER))
+"""
+    assert under(script, tmp_path) == "-1\n"
+
+
+@WORKS
 def test_everything_dies_with_bubblewrap_also_what_left_the_session(tmp_path: Path) -> None:
     script = "import os, time\nif os.fork() == 0: os.setsid()\nprint(flush=True)\ntime.sleep(300)"
     line = bubblewrap.command_line(tmp_path, PYTHON)

@@ -45,6 +45,8 @@ def command_line(
     hidden = [path.resolve() for path in masked if path.exists()]
     folders = [path for path in hidden if path.is_dir()]
     line = [PROGRAM, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    # Who may make a further user namespace has all capabilities in it, and can mount file systems without a limit.
+    line += ["--unshare-user", "--disable-userns"]
     line += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     for path in emptied:
         line += ["--tmpfs", str(path)]
@@ -73,4 +75,7 @@ def obstacle() -> str | None:
     if tried.returncode == 0:
         return None
     reason = (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
-    return f"{PROGRAM} cannot make namespaces here ({reason}): allow unprivileged user namespaces, or run elsewhere"
+    return (
+        f"{PROGRAM} does not start here ({reason}): it has to be of version 0.8 or later, and the system has to allow "
+        "user namespaces"
+    )
