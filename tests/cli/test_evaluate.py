@@ -42,6 +42,8 @@ def tiny(
     book, zoo = tiny_tasks(tmp_path), load_zoo(built_tiny_zoo)
     monkeypatch.setattr("wslbench.evaluation.evaluator.load_tasks", lambda: book)
     monkeypatch.setattr("wslbench.evaluation.work.load_zoo", lambda name: zoo)
+    monkeypatch.setattr("wslbench.tasks.load_tasks", lambda: book)  # as the report finds them
+    monkeypatch.setattr("wslbench.zoo.load_zoo", lambda name: zoo)
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command = ["wslbench", *map(str, arguments)]
@@ -152,3 +154,41 @@ def test_a_check_that_fails_leaves_with_one(tiny, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "3 of 3 checks failed" in done.stderr
     assert "ValueError: no" in done.stdout
+
+
+def test_a_page_shows_what_the_terminal_showed(tiny: Callable[..., object], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    done = tiny(
+        "evaluate",
+        write(tmp_path),
+        "--task",
+        f"{NAME}.loss-gap",
+        "--seeds",
+        "1",
+        "--out",
+        tmp_path / "out",
+        "--html",
+        page,
+    )
+    text = page.read_text(encoding="utf-8")
+    assert "<title>method · wslbench</title>" in text
+    sentence = next(line for line in done.stdout.splitlines() if line.startswith("method reaches "))
+    assert sentence.split(",")[0] in text
+
+
+def test_a_page_that_cannot_be_written_is_named(tiny: Callable[..., object], tmp_path: Path) -> None:
+    page = tmp_path / "absent" / "page.html"
+    done = tiny(
+        "evaluate",
+        write(tmp_path),
+        "--task",
+        f"{NAME}.loss-gap",
+        "--seeds",
+        "1",
+        "--out",
+        tmp_path / "out",
+        "--html",
+        page,
+    )
+    assert done.returncode == 2
+    assert f"{page}: the page cannot be written" in done.stderr

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from tests.zoos import NAME, make_tiny_zoo
 from wslbench.errors import TaskError, ZooNotFoundError
@@ -25,6 +24,13 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
     return make_tiny_zoo(tmp_path_factory.mktemp("validated") / NAME)
 
 
+class Unaliased(yaml.SafeDumper):
+    """Writes what stands twice twice: task files may not use aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
 @pytest.fixture
 def validate(tmp_path: Path, zoo: Zoo) -> Callable[..., FileFindings]:
     """What is found in a file of these entries, over the tiny zoo alone."""
@@ -32,7 +38,7 @@ def validate(tmp_path: Path, zoo: Zoo) -> Callable[..., FileFindings]:
     def call(*entries: object, suites: object = None, **fields: object) -> FileFindings:
         content = {"format_version": 1, "default_protocol": "phase-stratified", "tasks": list(entries)}
         path = tmp_path / "mine.yaml"
-        path.write_text(yaml.safe_dump({**content, "suites": suites or {}, **fields}, sort_keys=False))
+        path.write_text(yaml.dump({**content, "suites": suites or {}, **fields}, Dumper=Unaliased, sort_keys=False))
         return validate_tasks(path, open_tiny)
 
     def open_tiny(name: str) -> Zoo:

@@ -11,9 +11,20 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from wslbench.evaluation import Progress, ResultRecord
+    from wslbench.leaderboard.placing import Placed
 
 _INTERRUPTED = 130
+_HTML_WIDTH = 150  # characters
+_HTML = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>TITLE</title>
+<style>body {{ color: {foreground}; background: {background}; margin: 1.5rem; }} pre {{ overflow-x: auto;
+font: 13px/1.45 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }}</style></head>
+<body><pre><code>{code}</code></pre></body></html>
+"""
 
 
 @contextmanager
@@ -52,20 +63,73 @@ def print_json(records: Sequence[ResultRecord]) -> None:
     typer.echo(f"[{','.join(record.model_dump_json() for record in records)}]")
 
 
-def print_tables(records: Sequence[ResultRecord], out: Path) -> None:
-    """Print a table a task: the method, the floors and the ceilings."""
+def print_tables(records: Sequence[ResultRecord], out: Path, html: Path | None = None) -> None:
+    """Print a table a task: the method among the committed results, and what its result means.
+
+    Parameters
+    ----------
+    html
+        File to which the same is written as one page, whole or not at all.
+
+    Raises
+    ------
+    ResultError
+        If the page cannot be written.
+    """
     from rich.console import Console
 
-    from wslbench.leaderboard import render_task_table
+    from wslbench.leaderboard.checked_before import default_cache
+    from wslbench.leaderboard.placing import place
+    from wslbench.tasks import load_tasks
+    from wslbench.zoo import load_zoo
 
-    console = Console()
-    for record in records:
-        console.print(render_task_table([record]))
+    placed = place(records, out, load_tasks(), load_zoo, cache=default_cache())
+    _show(placed, records, out, Console())
+    if html is not None:
+        _write_html(placed, records, out, html)
+
+
+def _show(placed: Placed, records: Sequence[ResultRecord], out: Path, console: Console) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from wslbench.leaderboard import render_task_table
+    from wslbench.leaderboard.meaning import meaning
+
+    for board, record in zip(placed.boards, records, strict=True):
+        name = record.method.name
+        ranks = board.standings.ranks
+        table = render_task_table(board.records, ranks, console.width, board.audits, mark=name)
+        console.print(table)
+        console.print(Padding(Text(meaning(board, name), style="bold"), (1, 0, 0, 0)))
         for warning in record.warnings:
             console.print(f"- {warning}", markup=False, highlight=False)
         console.print()
+    for problem in placed.problems:
+        console.print(f"- Not shown: {problem}", markup=False, highlight=False)
     folder = out / records[0].method.name
     console.print(f"Results are in {folder}, of isolation tier `{records[0].tier}`.", markup=False, highlight=False)
+
+
+def _write_html(placed: Placed, records: Sequence[ResultRecord], out: Path, path: Path) -> None:
+    from html import escape
+    from io import StringIO
+
+    from rich.console import Console
+
+    from wslbench.errors import ResultError
+    from wslbench.zoo.atomic import replacing
+
+    console = Console(file=StringIO(), record=True, width=_HTML_WIDTH, force_terminal=True, color_system="truecolor")
+    _show(placed, records, out, console)
+    page = console.export_html(inline_styles=True, code_format=_HTML)
+    try:
+        with replacing(path) as new:
+            new.write_text(page.replace("TITLE", escape(f"{records[0].method.name} · wslbench"), 1), encoding="utf-8")
+    except OSError as error:
+        raise ResultError(
+            f"{path}: the page cannot be written ({error.strerror or error}); name another file."
+        ) from error
 
 
 def failure_paragraphs(records: Sequence[ResultRecord]) -> list[str]:

@@ -34,6 +34,9 @@ def evaluate(
     retry_failures: Annotated[
         bool, typer.Option("--retry-failures", help="Run again what failed in an earlier call.")
     ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write what is shown at the end to this page as well.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result records as JSON, and nothing else.")
     ] = False,
@@ -43,6 +46,8 @@ def evaluate(
     Writes DIR/METHOD/TASK.json and .parquet. An interrupted evaluation goes on where it was when the same command
     is given again. Leaves with 1 if the method failed somewhere, with 2 if it could not be evaluated at all.
     """
+    if as_json and html is not None:
+        raise typer.BadParameter("--json prints records and no tables; leave out one of --json and --html.")
     limits = timeout, memory_bytes(max_memory)
 
     from wslbench.cli import _evaluation_report as report
@@ -55,7 +60,7 @@ def evaluate(
     if as_json:
         report.print_json(records)
     else:
-        report.print_tables(records, out)
+        report.print_tables(records, out, html)
     failures = report.failure_paragraphs(records)
     for paragraph in failures:
         typer.echo(paragraph, err=True)

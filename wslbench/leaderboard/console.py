@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,6 +15,7 @@ from wslbench.leaderboard.columns import Column, columns
 from wslbench.leaderboard.rows import Role, Row, table_rows
 
 _STYLES: dict[Role, str] = {"method": "bold", "floor": "dim", "oracle": "yellow", "ceiling": "cyan"}
+_MARK = "▸ "  # also where there is no colour
 _NOTE_WIDTH = 11  # a note may wrap, but not below its shortest words
 
 
@@ -22,6 +24,7 @@ def render_task_table(
     ranks: Mapping[str, int] | None = None,
     width: int | None = None,
     audits: Mapping[str, AuditRecord] | None = None,
+    mark: str | None = None,
 ) -> Table:
     """The table of one task.
 
@@ -35,9 +38,14 @@ def render_task_table(
         Characters a line; the terminal's where None. What does not fit is named below the table.
     audits
         Audit of each method that has one.
+    mark
+        The method whose row is to be found at a glance.
     """
     task = records[0].task
-    rows = table_rows(records, ranks, audits)
+    rows = [
+        replace(row, name=f"{_MARK}{row.name}") if row.name == mark else row
+        for row in table_rows(records, ranks, audits)
+    ]
     every = [column for column in columns(task.kind, task.headline) if ranks or column.heading != "#"]
     shown = _that_fit(every, rows, Console().width if width is None else width)
     table = Table(
@@ -85,4 +93,6 @@ def _tiers(records: Sequence[ResultRecord]) -> str:
 
 
 def _style(row: Row) -> str:
-    return "red" if row.failed else _STYLES[row.role]
+    if row.failed:
+        return "red"
+    return "bold green" if row.name.startswith(_MARK) else _STYLES[row.role]
