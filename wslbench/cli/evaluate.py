@@ -23,6 +23,13 @@ def evaluate(
             "quick, or generation for a method that only generates).",
         ),
     ] = None,
+    tasks: Annotated[
+        Path | None,
+        typer.Option("--tasks", metavar="FILE.yaml", help="Your own task file; all its tasks, unless some are named."),
+    ] = None,
+    zoo: Annotated[
+        list[Path] | None, typer.Option("--zoo", metavar="DIR", help="A zoo that your tasks use; repeatable.")
+    ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many seeds each fold is run with.")] = 3,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at a time, of one thread each.")] = 2,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.")] = Path("runs"),
@@ -53,10 +60,18 @@ def evaluate(
     from wslbench.cli import _evaluation_report as report
     from wslbench.evaluation import Limits, Settings
     from wslbench.evaluation import evaluate as evaluate_method
+    from wslbench.tasks.book import load_tasks
+    from wslbench.zoo import load_zoo
 
+    book = None if tasks is None else load_tasks(tasks)
+    if book is not None and not task and suite is None:
+        task = list(book.tasks)
+    zoos = {opened.name: opened.path for opened in map(load_zoo, zoo or ())}
     settings = Settings(jobs, Limits(*limits), device, retry_failures)
     with report.progress() as on_progress:
-        records = evaluate_method(method, task or (), suite, seeds, out, settings, on_progress=on_progress)
+        records = evaluate_method(
+            method, task or (), suite, seeds, out, settings, book=book, zoos=zoos, on_progress=on_progress
+        )
     if as_json:
         report.print_json(records)
     else:

@@ -1,4 +1,4 @@
-"""``wslbench zoo``: list, describe, verify, draw, build and annotate zoos."""
+"""``wslbench zoo``: list, describe, verify, draw, build, annotate and import zoos."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import typer
 
 from wslbench.cli.zoo_annotate import annotate
 from wslbench.cli.zoo_build import build
+from wslbench.cli.zoo_import import import_
 from wslbench.cli.zoo_plot import plot
 from wslbench.cli.zoo_report import report
 
 app = typer.Typer(
     name="zoo",
-    help="List, describe, verify, draw, build and annotate model zoos.",
+    help="List, describe, verify, draw, build, annotate and import model zoos.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 app.command()(build)
 app.command()(annotate)
+app.command("import")(import_)
 app.command()(plot)
 app.command()(report)
 

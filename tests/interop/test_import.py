@@ -1,0 +1,150 @@
+"""Importing folders of state dicts, against the very files that were imported."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from wslbench.architectures import Architecture
+from wslbench.errors import ZooError, ZooFormatError
+from wslbench.interop import ImportOptions, import_zoo
+from wslbench.interop.formats import FORMATS, ImportFormat
+from wslbench.interop.tensors import read_tensors
+from wslbench.zoo import verify
+
+ARCHITECTURE = Architecture(
+    builder="mlp", arguments={"in_features": 5, "hidden": [6, 6], "out_features": 5, "activation": "relu"}
+)
+OPTIONS = ImportOptions("controllers", ARCHITECTURE, "tau", "previous_advisory", "encounters", 1000)
+SHAPES = {name: tuple(value.shape) for name, value in ARCHITECTURE.module().state_dict().items()}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A grid of 3 x 4 networks, a third of them in each kind of file."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    generator = np.random.default_rng(3)
+    rows = []
+    for number in range(12):
+        tensors = {name: generator.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
+        file = folder / f"net{number}{('.npz', '.pt', '.safetensors')[number % 3]}"
+        if file.suffix == ".npz":
+            np.savez(file, **tensors)
+        elif file.suffix == ".pt":
+            torch.save({name: torch.from_numpy(tensor) for name, tensor in tensors.items()}, file)
+        else:
+            save_file(tensors, file)
+        rows.append({"path": file.name, "previous_advisory": number // 4, "tau": number % 4, "score": number / 7})
+    pd.DataFrame(rows).to_csv(folder / "metadata.csv", index=False)
+    return folder
+
+
+def test_every_weight_arrives_bit_for_bit(source: Path, tmp_path: Path) -> None:
+    zoo = import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+    assert verify(zoo) == []
+    assert zoo.protocols == ["new-load", "new-temperature"]
+    assert zoo.table["phase"].isna().all()
+    files = dict(zip(zoo.table.index, zoo.table["file"], strict=True))
+    assert len(files) == 12
+    for model in zoo.models():
+        path = source / files[model.id]
+        if path.suffix == ".npz":
+            expected = dict(np.load(path))
+        elif path.suffix == ".pt":
+            expected = {name: tensor.numpy() for name, tensor in torch.load(path, weights_only=True).items()}
+        else:
+            expected = read_tensors(path)
+        assert model.tensors().keys() == expected.keys()
+        for name, tensor in model.tensors().items():
+            assert tensor.tobytes() == expected[name].tobytes()
+
+
+def test_an_interrupted_import_goes_on(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+
+    def counted(path: Path) -> dict[str, np.ndarray]:
+        if len(read) == 5:
+            raise KeyboardInterrupt
+        read.append(path)
+        return read_tensors(path)
+
+    listing = FORMATS["state-dicts"].listing
+    monkeypatch.setitem(FORMATS, "state-dicts", ImportFormat(listing, counted))
+    with pytest.raises(KeyboardInterrupt):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+    first = read.copy()
+    monkeypatch.setitem(
+        FORMATS, "state-dicts", ImportFormat(listing, lambda path: read.append(path) or read_tensors(path))
+    )
+    resumed = import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+    assert len(first) == 5
+    assert len(read) == len(set(read)) == 12
+    monkeypatch.undo()
+    assert resumed.versions == import_zoo(source, "state-dicts", tmp_path / "again", OPTIONS).versions
+
+
+def test_another_source_does_not_go_on(source: Path, tmp_path: Path) -> None:
+    (source / "net11.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ZooFormatError, match=r"net11\.safetensors"):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+    save_file({name: np.zeros(shape, np.float32) for name, shape in SHAPES.items()}, source / "net11.safetensors")
+    with pytest.raises(ZooError, match="another recipe"):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".npz"])
+def test_a_pickle_is_not_executed(suffix: str, tmp_path: Path) -> None:
+    class Payload:
+        def __reduce__(self) -> tuple[object, ...]:
+            return Path.touch, (tmp_path / "executed",)
+
+    path = tmp_path / f"net{suffix}"
+    if suffix == ".pt":
+        path.write_bytes(pickle.dumps(Payload()))
+    else:
+        np.savez(path, weight=np.array([Payload()], dtype=object))
+    with pytest.raises(ZooFormatError):
+        read_tensors(path)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.array([np.nan]), "not finite"),
+        (np.array([0.1]), "exactly"),
+        (np.array([1e300]), "exactly"),
+        (np.array([1j]), "real numbers"),
+    ],
+)
+def test_numbers_that_would_not_survive_are_refused(values: np.ndarray, message: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "net.npz", weight=values)
+    with pytest.raises(ZooFormatError, match=message):
+        read_tensors(tmp_path / "net.npz")
+
+
+def test_a_file_outside_the_source_is_refused(source: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "outside.npz", weight=np.zeros(1))
+    (source / "link.npz").symlink_to(tmp_path / "outside.npz")
+    for name in ("../outside.npz", str(tmp_path / "outside.npz"), "link.npz"):
+        (source / "metadata.csv").write_text(f"file,tau,previous_advisory\n{name},1,1\n")
+        with pytest.raises(ZooFormatError, match="outside"):
+            import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+
+
+def test_wrong_options_are_named(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(ZooFormatError, match="unknown import format 'nonsense': there are state-dicts"):
+        import_zoo(source, "nonsense", tmp_path / "zoo", OPTIONS)
+    with pytest.raises(ZooFormatError, match="no column 'width'"):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", replace(OPTIONS, load="width"))
+    wider = Architecture(builder="mlp", arguments={**ARCHITECTURE.arguments, "hidden": [7, 6]})
+    with pytest.raises(ZooFormatError, match=r"layers\.0\.weight.*\(7, 5\).*\(6, 5\)"):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", replace(OPTIONS, architecture=wider))

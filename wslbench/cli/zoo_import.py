@@ -1,0 +1,70 @@
+"""``wslbench zoo import``: bring a foreign zoo into the zoo format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from wslbench.architectures import Architecture
+
+
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The foreign zoo's folder.")],
+    layout: Annotated[str, typer.Option("--format", help="Its layout: state-dicts.")],
+    out: Annotated[Path, typer.Option("--out", help="Where the zoo will stand; must not exist yet.")],
+    architecture: Annotated[
+        str, typer.Option("--architecture", help="Builder and arguments: 'mlp in_features=5 hidden=[50,50] ...'.")
+    ],
+    load: Annotated[str, typer.Option("--load", help="The metadata's column that is the load axis.")],
+    temperature: Annotated[str, typer.Option("--temperature", help="The column that is the temperature axis.")],
+    data_set: Annotated[str, typer.Option("--data-set", help="Name of the data that the networks were trained on.")],
+    train_size: Annotated[int, typer.Option("--train-size", min=1, help="Its train samples.")],
+    metadata: Annotated[
+        Path | None, typer.Option("--metadata", help="CSV, first column the file. [default: SOURCE/metadata.csv]")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The zoo's name. [default: that of the folder]")] = None,
+    licence: Annotated[str, typer.Option("--licence", help="The weights' licence.")] = "unknown",
+    citation: Annotated[str, typer.Option("--citation", help="Whom to cite.")] = "unknown",
+) -> None:
+    """Import a zoo, verified; goes on where an earlier, interrupted call stopped. Phases are not invented."""
+    from rich.console import Console
+
+    from wslbench.cli._work_progress import work_progress
+    from wslbench.interop import ImportOptions, import_zoo
+
+    destination = out.absolute()
+    options = ImportOptions(
+        name=name or destination.name,
+        architecture=_architecture(architecture),
+        load=load,
+        temperature=temperature,
+        data_set=data_set,
+        train_size=train_size,
+        metadata=metadata,
+        licence=licence,
+        citation=citation,
+    )
+    with work_progress("importing", Console(stderr=True)) as told:
+        zoo = import_zoo(source, layout, destination, options, told)
+    splits = ", ".join(zoo.protocols) or "none"
+    typer.echo(f"imported at {zoo.path}: {len(zoo.table)} checkpoints, splits: {splits}")
+
+
+def _architecture(text: str) -> Architecture:
+    import shlex
+
+    import yaml
+    from pydantic import ValidationError
+
+    from wslbench.architectures import Architecture
+    from wslbench.errors import ArchitectureError
+
+    builder, *pairs = shlex.split(text) or [""]
+    try:
+        arguments = {key: yaml.safe_load(value) for key, value in (pair.split("=", 1) for pair in pairs)}
+        return Architecture(builder=builder, arguments=arguments)
+    except (ValueError, yaml.YAMLError, ValidationError) as error:
+        raise ArchitectureError(f"--architecture {text!r} is not of the form 'BUILDER key=value ...'") from error

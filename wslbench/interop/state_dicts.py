@@ -1,0 +1,38 @@
+"""The layout ``state-dicts``: a folder of state dicts, and a CSV file that says what they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from wslbench.errors import ZooFormatError
+
+
+def list_state_dicts(source: Path, metadata: Path | None) -> pd.DataFrame:
+    """A row a state dict, as the CSV lists them; its first column, the file, is named ``file``.
+
+    Raises
+    ------
+    ZooFormatError
+        If the CSV cannot be read, names a file twice, or one that is not in the source folder.
+    """
+    path = metadata or source / "metadata.csv"
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise ZooFormatError(f"{path} cannot be read as CSV: {error}; give the right one by --metadata") from error
+    if table.empty:
+        raise ZooFormatError(f"{path} lists no state dict")
+    table = table.rename(columns={table.columns[0]: "file"})
+    table["file"] = table["file"].astype(str)
+    if table["file"].duplicated().any():
+        raise ZooFormatError(f"{path} lists {table['file'][table['file'].duplicated()].iloc[0]!r} twice")
+    inside = source.resolve()
+    for name in table["file"]:
+        file = (source / name).resolve()
+        if not file.is_relative_to(inside):
+            raise ZooFormatError(f"{path} names {name!r}, which is outside {source}")
+        if not file.is_file():
+            raise ZooFormatError(f"{path} names {name!r}, which is no file in {source}")
+    return table
