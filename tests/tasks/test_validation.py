@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from tests.zoos import NAME, make_tiny_zoo
 from wslbench.errors import TaskError, ZooNotFoundError

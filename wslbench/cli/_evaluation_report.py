@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from wslbench.evaluation import Progress, ResultRecord
     from wslbench.leaderboard.placing import Placed
+    from wslbench.tasks import TaskBook
 
 _INTERRUPTED = 130
 _HTML_WIDTH = 150  # characters
@@ -63,13 +64,23 @@ def print_json(records: Sequence[ResultRecord]) -> None:
     typer.echo(f"[{','.join(record.model_dump_json() for record in records)}]")
 
 
-def print_tables(records: Sequence[ResultRecord], out: Path, html: Path | None = None) -> None:
+def print_tables(
+    records: Sequence[ResultRecord],
+    out: Path,
+    html: Path | None = None,
+    book: TaskBook | None = None,
+    zoos: Mapping[str, Path] | None = None,
+) -> None:
     """Print a table a task: the method among the committed results, and what its result means.
 
     Parameters
     ----------
     html
         File to which the same is written as one page, whole or not at all.
+    book
+        The tasks, where they are not those of the package.
+    zoos
+        Folders of zoos, by name, that are not found by their names.
 
     Raises
     ------
@@ -83,7 +94,10 @@ def print_tables(records: Sequence[ResultRecord], out: Path, html: Path | None =
     from wslbench.tasks import load_tasks
     from wslbench.zoo import load_zoo
 
-    placed = place(records, out, load_tasks(), load_zoo, cache=default_cache())
+    places = zoos or {}
+    placed = place(
+        records, out, book or load_tasks(), lambda name: load_zoo(places.get(name, name)), cache=default_cache()
+    )
     _show(placed, records, out, Console())
     if html is not None:
         _write_html(placed, records, out, html)

@@ -75,7 +75,7 @@ def evaluate(
     if as_json:
         report.print_json(records)
     else:
-        report.print_tables(records, out, html)
+        report.print_tables(records, out, html, book, zoos)
     failures = report.failure_paragraphs(records)
     for paragraph in failures:
         typer.echo(paragraph, err=True)
