@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,10 @@ MANIFEST = "manifest.json"
 _MAX_BYTES = {CARD: 2**19, MANIFEST: 4 * 2**20}  # YAML is slow to parse; JSON unfolds to 25 times its size
 # The safe loader, in C where libyaml is there.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# Escape codes, and what reverses the direction of writing; what lays a text out or joins letters is none of them.
+_CONTROL = frozenset({"Cc", "Cf", "Cs"})
+_LAYOUT = frozenset("\t\n\r\u00ad\u200b\u200c\u200d\ufeff")
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -60,8 +65,15 @@ def read_card(folder: Path) -> ZooCard:
 
 
 def write_card(folder: Path, card: ZooCard) -> None:
-    """Write ``zoo.yaml``."""
+    """Write ``zoo.yaml``.
+
+    Raises
+    ------
+    ZooFormatError
+        If the card holds control characters, with which nobody could read it back.
+    """
     content = json.loads(card.model_dump_json())  # fresh objects: nothing shared that YAML would turn into an alias
+    _refuse_control_characters(content, folder / CARD)
     write_text(folder / CARD, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
 
 
@@ -92,8 +104,7 @@ def _text(path: Path) -> str:
 def _validated(record: type[Record], content: object, path: Path) -> Record:
     if not isinstance(content, dict):
         raise ZooFormatError(f"{path} is not a map of fields")
-    if any(not text.isprintable() for line in _texts(content) for text in line.splitlines() or [""]):
-        raise ZooFormatError(f"{path} holds control characters, which could take over a terminal")
+    _refuse_control_characters(content, path)
     version = content.get("format_version")
     # Before anything else: a newer version may have fields that this one would call malformed.
     if type(version) is int and version > FORMAT_VERSION:
@@ -107,13 +118,22 @@ def _validated(record: type[Record], content: object, path: Path) -> Record:
         raise ZooFormatError(f"{path}: {_first_problem(error)}") from error
 
 
+def _refuse_control_characters(content: object, path: Path) -> None:
+    for text in _texts(content):
+        # Most texts are printable to the last character; only the others are looked through one by one.
+        if not text.isprintable() and any(
+            unicodedata.category(sign) in _CONTROL for sign in text if sign not in _LAYOUT
+        ):
+            raise ZooFormatError(f"{path} holds control characters, which could take over a terminal")
+
+
 def _texts(content: object) -> Iterator[str]:
     """Every text in a document, keys too; without recursion, for a document may be nested to any depth."""
     waiting: list[object] = [content]
     while waiting:
         item = waiting.pop()
         if isinstance(item, str):
-            yield item.replace("\t", " ")
+            yield item
         elif isinstance(item, dict):
             waiting += [*item.keys(), *item.values()]
         elif isinstance(item, list):

@@ -72,7 +72,7 @@ def read_table(path: Path, columns: Iterable[str], label: str) -> tuple[pd.DataF
     try:
         if not path.is_file() and path.exists():
             raise ZooDamagedError(f"{label} is not an ordinary file")
-        _check_parquet(path, label)
+        _check_sizes(path, label)
         table = pq.read_table(path, partitioning=None)
     except FileNotFoundError as error:
         raise ZooDamagedError(f"{label} is missing") from error
@@ -83,6 +83,7 @@ def read_table(path: Path, columns: Iterable[str], label: str) -> tuple[pd.DataF
         raise ZooFormatError(f"{label} lacks the column {missing[0]!r}")
     if len(set(table.column_names)) != table.num_columns:
         raise ZooFormatError(f"{label} has two columns of one name")
+    _check_types(table, label)
     metadata = table.schema.metadata or {}
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     try:
@@ -93,8 +94,8 @@ def read_table(path: Path, columns: Iterable[str], label: str) -> tuple[pd.DataF
         raise ZooFormatError(f"{label}: {error}") from error
 
 
-def _check_parquet(path: Path, label: str) -> None:
-    """Check the sizes and types that a file announces, before a value of it is decoded."""
+def _check_sizes(path: Path, label: str) -> None:
+    """Check what a file announces before a value of it is decoded: its sizes, and that no column is nested."""
     with pq.ParquetFile(path) as file:
         footer, schema = file.metadata, file.schema_arrow
     announced = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
@@ -104,14 +105,24 @@ def _check_parquet(path: Path, label: str) -> None:
             f"more than the {_MAX_VALUES} values and {_MAX_BYTES} bytes that are read"
         )
     for field in schema:
-        kind = field.type
-        text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
-        whole = pa.types.is_integer(kind)
-        number = whole or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-        typed = footer.num_rows > 0  # a column without values has whatever type it got: no pairs, for instance
-        if typed and field.name in _TEXT_COLUMNS and not text:
-            raise ZooFormatError(f"{label}: column {field.name!r} has to be text, not {kind}")
-        if typed and field.name in _WHOLE_COLUMNS and not whole:
-            raise ZooFormatError(f"{label}: column {field.name!r} has to be whole numbers, not {kind}")
-        if not (text or number):
-            raise ZooFormatError(f"{label}: column {field.name!r} is {kind}, neither numbers nor text")
+        if not (_is_text(field.type) or _is_number(field.type)):
+            raise ZooFormatError(f"{label}: column {field.name!r} is {field.type}, neither numbers nor text")
+
+
+def _check_types(table: pa.Table, label: str) -> None:
+    """Check the columns of known meaning; one without any value (no phase anywhere, no pairs) may have any type."""
+    for field in table.schema:
+        if table.column(field.name).null_count == table.num_rows:
+            continue
+        if field.name in _TEXT_COLUMNS and not _is_text(field.type):
+            raise ZooFormatError(f"{label}: column {field.name!r} has to be text, not {field.type}")
+        if field.name in _WHOLE_COLUMNS and not pa.types.is_integer(field.type):
+            raise ZooFormatError(f"{label}: column {field.name!r} has to be whole numbers, not {field.type}")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from tests.annotation.report.zoos import card_of, make_annotated_zoo, zoo_by_hand
 from wslbench.annotation.report import files, write_report
 from wslbench.cli.zoo import app
-from wslbench.errors import ZooDamagedError, ZooError, ZooNotFoundError
+from wslbench.errors import ZooDamagedError, ZooError, ZooFormatError, ZooNotFoundError
 from wslbench.landscape import PHASES
 from wslbench.zoo import Axis, embedded_zoos, load_zoo
 
@@ -224,7 +224,8 @@ def test_embedded_zoos_have_a_whole_report(name, tmp_path):
 
 
 def test_everything_foreign_is_escaped(annotated, tmp_path):
-    card = load_zoo(annotated).card
+    zoo = load_zoo(annotated)
+    card = zoo.card
     axes = {
         name: Axis(column=axis.column, label=EVIL, values=axis.values)
         for name, axis in (("load", card.load), ("temperature", card.temperature))
@@ -233,14 +234,16 @@ def test_everything_foreign_is_escaped(annotated, tmp_path):
     rule = (card.phase_rule or {}) | {"rule": EVIL, "former": former}
     changes = dict.fromkeys(("description", "licence", "citation", "modality", "content_version"), EVIL)
     recipe = {"hessian": {EVIL: EVIL}}
-    zoo = make_annotated_zoo(
-        tmp_path / "zoo",
-        **changes,
-        **axes,
-        phase_rule=rule,
-        software={EVIL: EVIL},
-        recipe=recipe,
-        annotation={EVIL: [EVIL]},
+    # No card on disk may hold escape codes; the report does not rely on that.
+    zoo.card = card.model_copy(
+        update={
+            **changes,
+            **axes,
+            "phase_rule": rule,
+            "software": {EVIL: EVIL},
+            "recipe": recipe,
+            "annotation": {EVIL: [EVIL]},
+        }
     )
     write_report(zoo, tmp_path / "out")
     whole(tmp_path / "out")
@@ -382,3 +385,15 @@ def test_an_unknown_zoo_and_a_damaged_one_leave_nothing(annotated, tmp_path):
     damaged = RUNNER.invoke(app, ["report", str(tmp_path / "zoo"), "--out", str(out)])
     assert isinstance(damaged.exception, ZooDamagedError)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("evil", ["\x1b[31mred", "turned \u202e round", "bell\x07", "\x9b31m"])
+def test_no_zoo_is_written_with_a_card_that_holds_escape_codes(evil, tmp_path):
+    with pytest.raises(ZooFormatError, match="control characters"):
+        make_annotated_zoo(tmp_path / "zoo", citation=evil)
+
+
+def test_a_card_may_hold_line_breaks_and_every_script(tmp_path):
+    text = "two\nlines\tand a tab, caf\u00e9\u00a0\u2009\u6a21\u578b \u0646\u0645\u0648\u0630\u062c"
+    zoo = make_annotated_zoo(tmp_path / "zoo", citation=text)
+    assert load_zoo(zoo.path).card.citation == text
