@@ -23,7 +23,9 @@ def print_boards(boards: Sequence[TaskBoard], found: Results) -> None:
 
     console = Console()
     for board in (board for board in boards if board.records):
-        console.print(render_task_table(board.records, board.standings.ranks, audits=board.audits))
+        console.print(
+            render_task_table(board.records, board.standings.ranks, audits=board.audits, elsewhere=board.elsewhere)
+        )
         smallest = board.standings.resolvable
         if smallest is not None:
             console.print(f"Differences below about {number(smallest)} cannot be resolved here.", highlight=False)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
-from wslbench.evaluation.result_schema import Estimate, Lift
+from wslbench.evaluation.result_schema import Estimate, Lift, TaskRecord
 from wslbench.leaderboard.rows import Row
 from wslbench.tasks import TaskKind
 from wslbench.tasks.metrics.registry import METRICS
+from wslbench.zoo.protocols import DEFAULT_PROTOCOL
 
 NOTHING = "–"
 
@@ -26,11 +29,18 @@ _BESIDE: dict[TaskKind, tuple[str, ...]] = {
 }
 
 
+# Beside a score within the grid: the same beyond it.
+_EXTRAPOLATION = {"new-load": "new load", "new-temperature": "new temp."}
+
+
 @dataclass(frozen=True)
 class Column:
     """A heading, what stands under it in a row, whether it is a number (and so set to the right).
 
-    ``essential`` columns are shown however narrow the terminal is.
+    Attributes
+    ----------
+    essential
+        Shown however narrow the terminal is.
     """
 
     heading: str
@@ -39,21 +49,59 @@ class Column:
     essential: bool = False
 
 
-def columns(kind: TaskKind, headline: str) -> list[Column]:
-    """The columns for a kind of task, the headline with its interval first."""
-    return [
-        Column("#", lambda row: NOTHING if row.rank is None else str(row.rank), essential=True),
-        Column("method", lambda row: row.name, numeric=False, essential=True),
-        Column(_heading(headline), lambda row: with_interval(row.metrics.get(headline)), essential=True),
-        *([] if headline == "lift" else [Column("lift", _lift, essential=True)]),
-        *(_metric(name) for name in _BESIDE[kind]),
-        *([] if kind == "weight_generation" else [Column("drop perm. · scal.", _drops)]),
-        Column("fit s", lambda row: NOTHING if row.record is None else seconds(row.record.cost.fit_seconds)),
-        Column("predict s", lambda row: NOTHING if row.record is None else seconds(row.record.cost.predict_seconds)),
-        Column("MiB", _memory),
-        Column("tier", lambda row: NOTHING if row.record is None else row.record.tier, numeric=False),
-        Column("note", _note, numeric=False, essential=True),
-    ]
+@dataclass(frozen=True)
+class Asked:
+    """What a table is about, on which it depends which columns it has."""
+
+    kind: TaskKind
+    headline: str
+    protocol: str
+
+    @property
+    def predictive(self) -> bool:
+        """Whether there is something to predict, rather than to generate."""
+        return self.kind != "weight_generation"
+
+
+# The registry: in the order of a table, what makes the columns of one name for a task; none where it has no such.
+COLUMNS: Final[Mapping[str, Callable[[Asked], list[Column]]]] = MappingProxyType(
+    {
+        "rank": lambda _: [
+            Column("#", lambda row: NOTHING if row.rank is None else str(row.rank), essential=True),
+        ],
+        "method": lambda _: [Column("method", lambda row: row.name, numeric=False, essential=True)],
+        "score": lambda asked: [
+            Column(
+                _heading(asked.headline),
+                lambda row: with_interval(row.metrics.get(asked.headline)),
+                essential=True,
+            )
+        ],
+        "lift": lambda asked: [Column("lift", _lift, essential=True)] if asked.headline != "lift" else [],
+        "extrapolation": lambda asked: (
+            [Column(heading, _elsewhere(protocol)) for protocol, heading in _EXTRAPOLATION.items()]
+            if asked.predictive and asked.protocol == DEFAULT_PROTOCOL
+            else []
+        ),
+        "worst_phase": lambda asked: [Column("worst phase", _worst_phase)] if asked.predictive else [],
+        "beside": lambda asked: [_metric(name) for name in _BESIDE[asked.kind]],
+        "audit": lambda asked: [Column("drop perm. · scal.", _drops)] if asked.predictive else [],
+        "fit": lambda _: [Column("fit s", _fit_seconds)],
+        "predict": lambda _: [Column("predict s", _predict_seconds)],
+        "memory": lambda _: [Column("MiB", _memory)],
+        "coverage": lambda _: [Column("covers", _coverage)],
+        "tier": lambda _: [
+            Column("tier", lambda row: NOTHING if row.record is None else row.record.tier, numeric=False)
+        ],
+        "note": lambda _: [Column("note", _note, numeric=False, essential=True)],
+    }
+)
+
+
+def columns(task: TaskRecord) -> list[Column]:
+    """The columns of a task's table, in order."""
+    asked = Asked(task.kind, task.headline, task.protocol)
+    return [column for make in COLUMNS.values() for column in make(asked)]
 
 
 def number(value: float | None) -> str:
@@ -107,6 +155,32 @@ def _drops(row: Row) -> str:
     return f"{number(row.audit.permutation.score_drop)} · {number(row.audit.scaling.score_drop)}"
 
 
+def _elsewhere(protocol: str) -> Callable[[Row], str]:
+    def text(row: Row) -> str:
+        estimate = row.elsewhere.get(protocol)
+        return NOTHING if estimate is None else number(estimate.value)
+
+    return text
+
+
+def _worst_phase(row: Row) -> str:
+    """The phase that the method knows least of, with the value that says so."""
+    worst = None if row.record is None else row.record.worst_phase
+    return NOTHING if worst is None else f"{worst.phase} {number(worst.value)}"
+
+
+def _fit_seconds(row: Row) -> str:
+    return NOTHING if row.record is None else seconds(row.record.cost.fit_seconds)
+
+
+def _predict_seconds(row: Row) -> str:
+    return NOTHING if row.record is None else seconds(row.record.cost.predict_seconds)
+
+
+def _coverage(row: Row) -> str:
+    return NOTHING if row.record is None else f"{100 * row.record.coverage:.0f} %"
+
+
 def _memory(row: Row) -> str:
     if row.record is None or row.record.cost.peak_memory_bytes is None:
         return NOTHING
@@ -125,6 +199,4 @@ def _note(row: Row) -> str:
             notes.append("with data")
         elif record.method.privilege == "train_hyperparameters":
             notes.append("told the train grid")
-        if record.coverage < 1:
-            notes.append(f"covers {100 * record.coverage:.0f} %")
     return ", ".join(notes)
