@@ -102,7 +102,7 @@ def test_markdown_has_the_same_rows_and_names_what_is_not_shown(results: Path, b
     book, zoo = tiny_tasks(tmp_path), load_zoo(built_tiny_zoo)
     found = read_results([results], book, book.select(), lambda name: zoo)
     page = render_markdown(make_boards(found), ["a|b\nis broken"])
-    assert page.count("\n## ") == 4
+    assert page.count("\n## ") == 5
     assert f"## {NAME}.loss-gap\n" in page
     assert "cannot be resolved" in page
     section = page.split(f"## {NAME}.phase@new-temperature")[1]

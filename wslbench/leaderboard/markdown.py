@@ -1,10 +1,11 @@
-"""The board as one Markdown page: a reading that people write, all tasks at a glance, then a section a task."""
+"""The board as one Markdown page: a reading that people write, all tasks at a glance and across, a section a task."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from wslbench.evaluation.result_schema import ResultRecord
+from wslbench.leaderboard.across import across
 from wslbench.leaderboard.board import TaskBoard
 from wslbench.leaderboard.columns import columns, number
 from wslbench.leaderboard.overview import overview
@@ -44,7 +45,7 @@ def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], readin
     parts = ["# wslbench leaderboard\n"]
     if reading:
         parts.append(f"{READING[0]}\n\n{reading}\n\n{READING[1]}\n")
-    parts += [LEGEND, *overview(boards)]
+    parts += [LEGEND, *overview(boards), *across(boards)]
     parts += [_section(board) for board in boards if board.records]
     if problems:
         parts.append("## Not shown\n")
