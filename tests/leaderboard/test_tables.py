@@ -108,9 +108,12 @@ def test_markdown_has_the_same_rows_and_names_what_is_not_shown(results: Path, b
     section = page.split(f"## {NAME}.phase@new-temperature")[1]
     assert "Left out: 6 models of phases (" in section
     assert "- a\\|b is broken" in page
-    sections = page.split("## At a glance")[1].split("\n## ", 1)[1]
-    tables = [line for line in sections.splitlines() if line.startswith("|")]
-    assert len({line.count("|") for line in tables}) == 2  # two kinds of task, each with one number of columns
+    sections = [part for part in page.split("\n## ") if part.startswith(f"{NAME}.")]
+    assert len(sections) == 2
+    for section in sections:
+        assert len({line.count("|") for line in section.splitlines() if line.startswith("|")}) == 1
+        # Within the grid, what is beyond it stands beside.
+        assert ("| new load |" in section) == ("@" not in section.splitlines()[0])
 
 
 @pytest.mark.parametrize(
