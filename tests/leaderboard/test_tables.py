@@ -112,8 +112,7 @@ def test_markdown_has_the_same_rows_and_names_what_is_not_shown(results: Path, b
     assert len(sections) == 2
     for section in sections:
         assert len({line.count("|") for line in section.splitlines() if line.startswith("|")}) == 1
-        # Within the grid, what is beyond it stands beside.
-        assert ("| new load |" in section) == ("@" not in section.splitlines()[0])
+        assert "| new load |" not in section  # no result of either target under that protocol
 
 
 @pytest.mark.parametrize(
@@ -135,3 +134,18 @@ def test_numbers_line_up_with_three_decimals(value, text) -> None:
 
 def test_an_undefined_estimate_is_a_dash() -> None:
     assert with_interval(None) == with_interval(Estimate(value=None, low=None, high=None)) == "–"
+
+
+def test_within_the_grid_what_is_beyond_it_stands_beside(results: Path) -> None:
+    mine = record(results, "good")
+    elsewhere = {"good": {"new-load": Estimate(value=0.123, low=0.1, high=0.2)}}
+    table = render_task_table([mine], {"good": 1}, 400, elsewhere=elsewhere)
+    shown = {column.header: list(column.cells) for column in table.columns}
+    place = shown["method"].index("good")
+    assert shown["new load"][place] == "0.123"
+    assert "new temp." not in shown
+    assert shown["worst phase"][place] == f"{mine.worst_phase.phase} {mine.worst_phase.value:.3f}"
+    assert shown["covers"][place] == "100 %"
+    beyond = mine.model_copy(update={"task": mine.task.model_copy(update={"protocol": "new-temperature"})})
+    headings = [column.header for column in render_task_table([beyond], {}, 400, elsewhere=elsewhere).columns]
+    assert "new load" not in headings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -98,10 +98,11 @@ COLUMNS: Final[Mapping[str, Callable[[Asked], list[Column]]]] = MappingProxyType
 )
 
 
-def columns(task: TaskRecord) -> list[Column]:
-    """The columns of a task's table, in order."""
+def columns(task: TaskRecord, rows: Sequence[Row]) -> list[Column]:
+    """The columns of a task's table, in order, without those in which no row has anything."""
     asked = Asked(task.kind, task.headline, task.protocol)
-    return [column for make in COLUMNS.values() for column in make(asked)]
+    every = [column for make in COLUMNS.values() for column in make(asked)]
+    return [column for column in every if column.essential or any(column.text(row) != NOTHING for row in rows)]
 
 
 def number(value: float | None) -> str:

@@ -49,7 +49,7 @@ def render_task_table(
         replace(row, name=f"{_MARK}{row.name}") if row.name == mark else row
         for row in table_rows(records, ranks, audits, elsewhere)
     ]
-    every = [column for column in columns(task) if ranks or column.heading != "#"]
+    every = [column for column in columns(task, rows) if ranks or column.heading != "#"]
     shown = _that_fit(every, rows, Console().width if width is None else width)
     table = Table(
         title=escape(f"{task.id} · {task.label} · {task.models} models, {task.cells} cells · tier {_tiers(records)}"),

@@ -56,7 +56,8 @@ def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], readin
 def _section(board: TaskBoard) -> str:
     records = board.records
     task = records[0].task
-    shown = columns(task)
+    rows = table_rows(records, board.standings.ranks, board.audits, board.elsewhere)
+    shown = columns(task, rows)
     lines = [
         f"## {task.id}\n",
         f"{task.label}, split {task.protocol}: {task.models} models of {task.cells} cells, held out by {task.unit}."
@@ -64,7 +65,7 @@ def _section(board: TaskBoard) -> str:
         "| " + " | ".join(_cell(column.heading) for column in shown) + " |",
         "|" + "|".join("---:" if column.numeric else "---" for column in shown) + "|",
     ]
-    for row in table_rows(records, board.standings.ranks, board.audits, board.elsewhere):
+    for row in rows:
         lines.append("| " + " | ".join(_cell(column.text(row)) for column in shown) + " |")
     return "\n".join(lines) + "\n"
 
