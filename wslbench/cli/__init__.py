@@ -14,6 +14,7 @@ from wslbench.cli.evaluate import evaluate
 from wslbench.cli.new import new
 from wslbench.cli.schemas import schemas
 from wslbench.errors import WslbenchError
+from wslbench.foreign_text import shown
 
 app = typer.Typer(
     name="wslbench",
@@ -53,6 +54,6 @@ def main() -> None:
     try:
         app()
     except WslbenchError as error:
-        message = str(error).strip()
+        message = shown(str(error).strip())
         typer.echo(f"error: {message}{'' if message.endswith(('.', '!', '?')) else '.'}", err=True)
         sys.exit(error.exit_code)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from wslbench.foreign_text import shown
+
 if TYPE_CHECKING:
     from wslbench.leaderboard import Results, TaskBoard
     from wslbench.leaderboard.comparing import Comparison
@@ -42,7 +44,7 @@ def print_problems(found: Results) -> None:
         if lines:
             console.print(heading, style="bold red" if heading == "Not shown:" else "bold")
         for line in lines:
-            console.print(f"- {line}", markup=False, highlight=False)
+            console.print(f"- {shown(line)}", markup=False, highlight=False)
 
 
 def write_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], path: Path) -> None:

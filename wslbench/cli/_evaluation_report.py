@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from wslbench.foreign_text import shown
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -119,10 +121,10 @@ def _show(placed: Placed, records: Sequence[ResultRecord], out: Path, console: C
         console.print(table)
         console.print(Padding(Text(meaning(board, name), style="bold"), (1, 0, 0, 0)))
         for warning in record.warnings:
-            console.print(f"- {warning}", markup=False, highlight=False)
+            console.print(f"- {shown(warning)}", markup=False, highlight=False)
         console.print()
     for problem in placed.problems:
-        console.print(f"- Not shown: {problem}", markup=False, highlight=False)
+        console.print(f"- Not shown: {shown(problem)}", markup=False, highlight=False)
     folder = out / records[0].method.name
     console.print(f"Results are in {folder}, of isolation tier `{records[0].tier}`.", markup=False, highlight=False)
 

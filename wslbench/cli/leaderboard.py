@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wslbench.foreign_text import shown
+
 if TYPE_CHECKING:
     from wslbench.leaderboard import Results
 
@@ -111,10 +113,10 @@ def add(
     found = add_results(source, destination, load_tasks(), load_zoo, replace=replace, dry_run=dry_run)
     console = Console()
     for line in found.refused:
-        console.print(f"refused    {line}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"refused    {shown(line)}", markup=False, highlight=False, soft_wrap=True)
     for word, lines in (("unchanged", found.unchanged), ("would add" if dry_run else "added", found.added)):
         for line in lines:
-            console.print(f"{word:10} {line}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"{word:10} {shown(line)}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{len(found.added)} {'would be added' if dry_run else 'added'}, {len(found.unchanged)} there already, "
         f"{len(found.refused)} refused.",
@@ -195,7 +197,7 @@ def rescore(
     done = rescore_folders(folder, load_tasks(), load_zoo, floors or bundled_path("results"), default_cache())
     console = Console()
     for problem in done.problems:
-        console.print(f"- {problem}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"- {shown(problem)}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{len(done.written)} records written anew, {len(done.current)} were current, {len(done.problems)} left alone.",
         highlight=False,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from wslbench.foreign_text import shown
+
 app = typer.Typer(name="plot", help="Draw results.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -41,5 +43,5 @@ def generation(
     found = read_results(folders, book, tasks, load_zoo)
     drawn = draw_generation(found.tasks, folders, {task.zoo: load_zoo(task.zoo) for task in tasks}, out)
     for problem in found.problems:
-        typer.echo(f"not shown: {problem}", err=True)
+        typer.echo(f"not shown: {shown(problem)}", err=True)
     typer.echo(f"drawn: {', '.join(drawn)} -> {out}")

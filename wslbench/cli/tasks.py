@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from wslbench.foreign_text import shown
+
 app = typer.Typer(name="tasks", help="List, show and check the tasks.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -86,11 +88,11 @@ def validate(
     width = max((len(finding.task) for finding in found.tasks), default=0)
     for finding in found.tasks:
         for problem in finding.problems:
-            typer.echo(f"wrong  {finding.task:<{width}}  {problem}")
+            typer.echo(f"wrong  {shown(finding.task):<{width}}  {shown(problem)}")
         if not finding.problems:
             typer.echo(f"ok     {finding.task:<{width}}  {finding.summary}")
     for problem in found.elsewhere:
-        typer.echo(f"wrong  {problem}")
+        typer.echo(f"wrong  {shown(problem)}")
     if found.wrong or found.elsewhere:
         more = f", and {len(found.elsewhere)} problems with the rest of the file" if found.elsewhere else ""
         typer.echo(f"{found.wrong} of {len(found.tasks)} tasks are wrong{more}.", err=True)

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from wslbench.errors import ResultError
+from wslbench.errors import ResultError, ZooError
 from wslbench.tasks import Problem
 from wslbench.zoo.atomic import replacing
 from wslbench.zoo.hashing import hash_rows
+from wslbench.zoo.parquet import read_parquet
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -159,11 +160,12 @@ def read_predictions(path: Path) -> pd.DataFrame:
     Raises
     ------
     ResultError
-        If it is absent or not a parquet file.
+        If it is absent, not a parquet file of numbers and text, or one that unfolds without measure.
     """
+    if not path.exists():
+        raise ResultError(f"The predictions {path} are missing.")
     try:
-        return pd.read_parquet(path)
-    except FileNotFoundError:
-        raise ResultError(f"The predictions {path} are missing.") from None
-    except Exception as error:  # pyarrow raises its own errors, OSError and ValueError, by version
-        raise ResultError(f"The predictions {path} cannot be read: {error}") from error
+        table: pd.DataFrame = read_parquet(path, str(path)).to_pandas()
+    except ZooError as error:
+        raise ResultError(f"The predictions cannot be read: {error}") from error
+    return table

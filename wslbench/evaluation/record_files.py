@@ -10,9 +10,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from wslbench.errors import ResultError
+from wslbench.foreign_text import has_control_characters, read_bytes, texts_in
 from wslbench.zoo.atomic import write_text
 
 Record = TypeVar("Record", bound=BaseModel)
+
+_MAX_BYTES = 8 * 2**20  # a hundred times what records have
 
 
 def write_record(record: BaseModel, path: Path, kind: str) -> None:
@@ -51,18 +54,22 @@ def read_record_of(
     Raises
     ------
     ResultError
-        If the file cannot be read or is not a record of this schema; the message names the first wrong field.
+        If the file cannot be read, is not a record of this schema (the message names the first wrong field), or holds
+        control characters.
     """
     try:
-        text = path.read_bytes()
+        text = read_bytes(path, _MAX_BYTES)
     except OSError as error:
         raise ResultError(f"The {kind} {path} cannot be read: {error}") from error
     try:
-        return _validated(schema, text, upgraded)
+        record = _validated(schema, text, upgraded)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(step) for step in first["loc"]) or "the file"
         raise ResultError(f"The {kind} {path} is not a record of this version: {field}: {first['msg']}.") from error
+    if any(map(has_control_characters, texts_in(record.model_dump(mode="json")))):
+        raise ResultError(f"The {kind} {path} holds control characters, which could take over a terminal.")
+    return record
 
 
 def _validated(

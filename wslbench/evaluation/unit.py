@@ -17,6 +17,7 @@ from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.limits import LimitExceededError, Limits
 from wslbench.evaluation.method_file import MethodFile
 from wslbench.evaluation.prediction_checks import first_change, flaw
+from wslbench.foreign_text import shown
 from wslbench.typing import TaskInfo
 
 if TYPE_CHECKING:
@@ -125,9 +126,9 @@ def run_unit(unit: Unit, method: MethodFile, launcher: Launcher, limits: Limits,
             run.predict()
             conversation.watch()
         except (StageFailedError, LimitExceededError) as error:
-            failure = UnitFailure(error.kind, error.message, conversation.end().output)
+            failure = UnitFailure(error.kind, shown(error.message), conversation.end().output)
         except MethodError as error:  # it was loaded before; now its import or __init__ fails
-            failure = UnitFailure("fit_error", str(error), conversation.end().output)
+            failure = UnitFailure("fit_error", shown(str(error)), conversation.end().output)
         if failure is not None:
             run.progress |= {"predictions": None, "failure": failure, "disguised": {}}
     return UnitResult(**run.progress, peak_memory_bytes=conversation.watch.peak_bytes)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pandas as pd
 
 from wslbench.errors import ZooFormatError
+from wslbench.foreign_text import has_control_characters, read_bytes
+
+_MAX_BYTES = 64 * 2**20  # a hundred thousand checkpoints with all that is known of them
+_MAX_LINE_BYTES = 2**16
 
 
 def list_state_dicts(source: Path, metadata: Path | None) -> pd.DataFrame:
@@ -19,8 +24,10 @@ def list_state_dicts(source: Path, metadata: Path | None) -> pd.DataFrame:
     """
     path = metadata or source / "metadata.csv"
     try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
+        content = read_bytes(path, _MAX_BYTES)
+        _check_rows(content)
+        table = pd.read_csv(io.BytesIO(content))
+    except (OSError, ValueError, OverflowError, MemoryError) as error:
         raise ZooFormatError(f"{path} cannot be read as CSV: {error}; give the right one by --metadata") from error
     if table.empty:
         raise ZooFormatError(f"{path} lists no state dict")
@@ -36,3 +43,17 @@ def list_state_dicts(source: Path, metadata: Path | None) -> pd.DataFrame:
         if not file.is_file():
             raise ZooFormatError(f"{path} names {name!r}, which is no file in {source}")
     return table
+
+
+def _check_rows(content: bytes) -> None:
+    """Refuse what would fill the memory with columns, and what would take over a terminal.
+
+    Raises
+    ------
+    ValueError
+    """
+    for line in content.splitlines():
+        if len(line) > _MAX_LINE_BYTES:
+            raise ValueError(f"it has a line of {len(line)} bytes, more than the {_MAX_LINE_BYTES} that are read")
+    if has_control_characters(content.decode("utf-8")):
+        raise ValueError("it holds control characters")

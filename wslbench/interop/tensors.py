@@ -66,7 +66,9 @@ def _npz_entries(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[str, np
         with archive.open(entry) as file:
             try:
                 shape, dtype, head = _npy_header(file, path, entry.filename)
-            except (SyntaxError, TypeError, MemoryError, OverflowError) as error:  # the header is Python's text
+            except ZooFormatError:
+                raise
+            except Exception as error:  # the header is text in Python, and reading it may fail in any way
                 raise ZooFormatError(f"{path}: the header of {entry.filename!r} cannot be read") from error
             # Room for the array is made before its values are read.
             if head + math.prod(shape) * dtype.itemsize != entry.file_size or dtype.itemsize == 0:

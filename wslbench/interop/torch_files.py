@@ -57,10 +57,12 @@ def _check_pickle(path: Path, archive: zipfile.ZipFile) -> None:
     tuples: set[object] = set()
     try:
         content = archive.read(pickles[0])
-        for (before, _, _), (operation, value, _) in pairwise(pickletools.genops(content)):
+        for (before, version, _), (operation, value, _) in pairwise(pickletools.genops(content)):
             if operation.name in ("GLOBAL", "INST") and not _CONSTRUCTORS.fullmatch(str(value)):
                 named = str(value).replace(" ", ".")
                 raise ZooFormatError(f"{path}: its pickle asks for {named!r}, which no state dict needs; not executed")
+            if before.name == "PROTO" and version != 2:
+                raise ZooFormatError(f"{path}: its pickle is of protocol {version}, that of torch.save is 2")
             if operation.name in ("BINPUT", "LONG_BINPUT") and before.name.startswith("TUPLE"):
                 tuples.add(value)
             elif operation.name in ("BINGET", "LONG_BINGET") and value in tuples:

@@ -9,10 +9,12 @@ import yaml
 from pydantic import ValidationError
 
 from wslbench.errors import RecipeError
+from wslbench.foreign_text import read_bytes, yaml_objection
 from wslbench.population.recipe import Recipe
 
 RECIPES_PATH = Path(__file__).resolve().parent / "recipes"
 DEFAULT_SCALE = "laptop"
+_MAX_BYTES = 2**20  # YAML is slow to parse, and no recipe needs more
 
 
 def recipe_names() -> list[str]:
@@ -59,11 +61,15 @@ def scales_of(name_or_path: str | Path) -> list[str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        text = read_bytes(path, _MAX_BYTES).decode("utf-8")
+        objection = yaml_objection(text)
+        content: Any = None if objection else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
+        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if objection is not None:
+        raise RecipeError(f"{path}, line {objection.line}: {objection.reason}")
     if not isinstance(content, dict):
         raise RecipeError(f"{path}: a recipe is a mapping of fields, not {type(content).__name__}")
     return content

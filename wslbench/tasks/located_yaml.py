@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from wslbench.errors import TaskError
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from wslbench.foreign_text import read_bytes, yaml_loader, yaml_objection
 
 _MAX_BYTES = 2**20  # YAML is slow to parse, and no task file needs more
 
@@ -48,29 +47,24 @@ def read_located_yaml(path: Path) -> LocatedYaml:
     Raises
     ------
     TaskError
-        If the file is absent, too large, not UTF-8 or not YAML, uses aliases, or names a field twice.
+        If the file is absent, too large, not UTF-8 or not YAML, names a field twice, or holds what
+        :func:`yaml_objection` objects to.
     """
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for without end
-            raise TaskError(f"The task file {path} is not an ordinary file.")
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise TaskError(f"The task file {path} has more than {_MAX_BYTES} bytes.")
-        text = content.decode("utf-8")
+        text = read_bytes(path, _MAX_BYTES).decode("utf-8")
     except FileNotFoundError:
         raise TaskError(f"There is no task file at {path}.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise TaskError(f"The task file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
         raise TaskError(f"The task file {path} cannot be read: {error}.") from error
     try:
-        # A few lines of aliases unfold to any size.
-        alias = next((event for event in yaml.parse(text, Loader=_Loader) if isinstance(event, yaml.AliasEvent)), None)
-    except (yaml.YAMLError, RecursionError) as error:
+        objection = yaml_objection(text)
+    except yaml.YAMLError as error:
         raise TaskError(_syntax_message(path.name, error)) from error
-    if alias is not None:
-        line = alias.start_mark.line + 1 if alias.start_mark is not None else 1
-        raise TaskError(f"{path.name}, line {line}: task files may not use YAML aliases; write the value out.")
-    loader = _Loader(text)
+    if objection is not None:
+        raise TaskError(f"{path.name}, line {objection.line}: {objection.reason}.")
+    loader = yaml_loader()(text)
     try:
         node = loader.get_single_node()
         lines: dict[FieldPath, int] = {}

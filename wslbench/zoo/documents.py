@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import stat
-import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from wslbench.errors import ZooDamagedError, ZooFormatError, ZooVersionError
+from wslbench.foreign_text import has_control_characters, read_bytes, texts_in, yaml_loader, yaml_objection
 from wslbench.zoo._header import unique_keys
 from wslbench.zoo.atomic import write_text
 from wslbench.zoo.schema import FORMAT_VERSION, Manifest, ZooCard
@@ -20,12 +18,6 @@ from wslbench.zoo.schema import FORMAT_VERSION, Manifest, ZooCard
 CARD = "zoo.yaml"
 MANIFEST = "manifest.json"
 _MAX_BYTES = {CARD: 2**19, MANIFEST: 4 * 2**20}  # YAML is slow to parse; JSON unfolds to 25 times its size
-# The safe loader, in C where libyaml is there.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-# Escape codes, and what reverses the direction of writing; what lays a text out or joins letters is none of them.
-_CONTROL = frozenset({"Cc", "Cf", "Cs"})
-_LAYOUT = frozenset("\t\n\r\u00ad\u200b\u200c\u200d\ufeff")
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -55,10 +47,10 @@ def read_card(folder: Path) -> ZooCard:
     path = folder / CARD
     text = _text(path)
     try:
-        # An alias can be unfolded to any size by a few lines; cards are written without.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_LOADER)):
-            raise ZooFormatError(f"{path} uses YAML aliases, which zoo cards may not")
-        content = yaml.load(text, Loader=_LOADER)
+        objection = yaml_objection(text)
+        if objection is not None:
+            raise ZooFormatError(f"{path}, line {objection.line}: {objection.reason}")
+        content = yaml.load(text, Loader=yaml_loader())
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ZooDamagedError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     return _validated(ZooCard, content, path)
@@ -83,16 +75,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def _text(path: Path) -> str:
-    limit = _MAX_BYTES[path.name]
     try:
-        # Asked before opening: a pipe would be waited for without end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ZooDamagedError(f"{path} is not an ordinary file")
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-        if len(content) > limit:
-            raise ZooDamagedError(f"{path} has more than {limit} bytes, which no zoo needs")
-        return content.decode("utf-8")
+        return read_bytes(path, _MAX_BYTES[path.name]).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ZooDamagedError(f"{path} is not UTF-8 text") from error
     except FileNotFoundError as error:
@@ -119,25 +103,8 @@ def _validated(record: type[Record], content: object, path: Path) -> Record:
 
 
 def _refuse_control_characters(content: object, path: Path) -> None:
-    for text in _texts(content):
-        # Most texts are printable to the last character; only the others are looked through one by one.
-        if not text.isprintable() and any(
-            unicodedata.category(sign) in _CONTROL for sign in text if sign not in _LAYOUT
-        ):
-            raise ZooFormatError(f"{path} holds control characters, which could take over a terminal")
-
-
-def _texts(content: object) -> Iterator[str]:
-    """Every text in a document, keys too; without recursion, for a document may be nested to any depth."""
-    waiting: list[object] = [content]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, dict):
-            waiting += [*item.keys(), *item.values()]
-        elif isinstance(item, list):
-            waiting += item
+    if any(map(has_control_characters, texts_in(content))):
+        raise ZooFormatError(f"{path} holds control characters, which could take over a terminal")
 
 
 def _first_problem(error: ValidationError | RecursionError) -> str:

@@ -9,17 +9,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wslbench.errors import ZooDamagedError, ZooFormatError
+from wslbench.errors import ZooFormatError
 from wslbench.zoo.atomic import replacing
+from wslbench.zoo.parquet import is_text, read_parquet
 
 # What every checkpoint must have; hyper-parameters, losses and order parameters stand beside it.
 MODEL_COLUMNS = ("model_id", "run_id", "cell_id", "seed", "epoch", "measured", "architecture", "phase", "shard", "row")
 PAIR_COLUMNS = ("cell_id", "seed_a", "seed_b")
 _TEXT_COLUMNS = frozenset({"model_id", "run_id", "cell_id", "architecture", "phase", "shard", "unit"})
 _WHOLE_COLUMNS = frozenset({"seed", "epoch", "row", "seed_a", "seed_b", "fold"})
-# Dictionaries and run lengths unfold without limit, so both are asked for before anything is decoded.
-_MAX_VALUES = 50_000_000
-_MAX_BYTES = 2**30
 SPLIT_COLUMNS = ("run_id", "cell_id", "unit", "fold")
 
 
@@ -65,24 +63,14 @@ def read_table(path: Path, columns: Iterable[str], label: str) -> tuple[pd.DataF
     Raises
     ------
     ZooDamagedError
-        If the file is missing or is no parquet.
+        If the file is missing or is no parquet, or unfolds to more than is read.
     ZooFormatError
-        If a column is missing.
+        If a column is missing or of another type than it should be; see also :func:`read_parquet`.
     """
-    try:
-        if not path.is_file() and path.exists():
-            raise ZooDamagedError(f"{label} is not an ordinary file")
-        _check_sizes(path, label)
-        table = pq.read_table(path, partitioning=None)
-    except FileNotFoundError as error:
-        raise ZooDamagedError(f"{label} is missing") from error
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise ZooDamagedError(f"{label} cannot be read as parquet: {error}") from error
+    table = read_parquet(path, label)
     missing = [column for column in columns if column not in table.column_names]
     if missing:
         raise ZooFormatError(f"{label} lacks the column {missing[0]!r}")
-    if len(set(table.column_names)) != table.num_columns:
-        raise ZooFormatError(f"{label} has two columns of one name")
     _check_types(table, label)
     metadata = table.schema.metadata or {}
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
@@ -94,35 +82,12 @@ def read_table(path: Path, columns: Iterable[str], label: str) -> tuple[pd.DataF
         raise ZooFormatError(f"{label}: {error}") from error
 
 
-def _check_sizes(path: Path, label: str) -> None:
-    """Check what a file announces before a value of it is decoded: its sizes, and that no column is nested."""
-    with pq.ParquetFile(path) as file:
-        footer, schema = file.metadata, file.schema_arrow
-    announced = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
-    if footer.num_rows * footer.num_columns > _MAX_VALUES or announced > _MAX_BYTES:
-        raise ZooDamagedError(
-            f"{label} unfolds to {footer.num_rows} rows of {footer.num_columns} columns and {announced} bytes, "
-            f"more than the {_MAX_VALUES} values and {_MAX_BYTES} bytes that are read"
-        )
-    for field in schema:
-        if not (_is_text(field.type) or _is_number(field.type)):
-            raise ZooFormatError(f"{label}: column {field.name!r} is {field.type}, neither numbers nor text")
-
-
 def _check_types(table: pa.Table, label: str) -> None:
     """Check the columns of known meaning; one without any value (no phase anywhere, no pairs) may have any type."""
     for field in table.schema:
         if table.column(field.name).null_count == table.num_rows:
             continue
-        if field.name in _TEXT_COLUMNS and not _is_text(field.type):
+        if field.name in _TEXT_COLUMNS and not is_text(field.type):
             raise ZooFormatError(f"{label}: column {field.name!r} has to be text, not {field.type}")
         if field.name in _WHOLE_COLUMNS and not pa.types.is_integer(field.type):
             raise ZooFormatError(f"{label}: column {field.name!r} has to be whole numbers, not {field.type}")
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
