@@ -30,13 +30,15 @@ _BESIDE: dict[TaskKind, tuple[str, ...]] = {
 class Column:
     """A heading, what stands under it in a row, whether it is a number (and so set to the right).
 
-    ``essential`` columns are shown however narrow the terminal is.
+    ``essential`` columns are shown however narrow the terminal is. ``estimate`` is what ``text`` says, for who can draw
+    its interval.
     """
 
     heading: str
     text: Callable[[Row], str]
     numeric: bool = True
     essential: bool = False
+    estimate: Callable[[Row], Estimate | Lift | None] | None = None
 
 
 def columns(kind: TaskKind, headline: str) -> list[Column]:
@@ -44,8 +46,8 @@ def columns(kind: TaskKind, headline: str) -> list[Column]:
     return [
         Column("#", lambda row: NOTHING if row.rank is None else str(row.rank), essential=True),
         Column("method", lambda row: row.name, numeric=False, essential=True),
-        Column(_heading(headline), lambda row: with_interval(row.metrics.get(headline)), essential=True),
-        *([] if headline == "lift" else [Column("lift", _lift, essential=True)]),
+        _with_interval(heading(headline), lambda row: row.metrics.get(headline)),
+        *([] if headline == "lift" else [_with_interval("lift", _lift)]),
         *(_metric(name) for name in _BESIDE[kind]),
         *([] if kind == "weight_generation" else [Column("drop perm. · scal.", _drops)]),
         Column("fit s", lambda row: NOTHING if row.record is None else seconds(row.record.cost.fit_seconds)),
@@ -83,7 +85,8 @@ def seconds(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1f}"
 
 
-def _heading(metric: str) -> str:
+def heading(metric: str) -> str:
+    """A metric's name with an arrow to where it is better."""
     entry = METRICS[metric]
     return f"{entry.label} {'↑' if entry.higher_is_better else '↓'}"
 
@@ -93,11 +96,15 @@ def _metric(name: str) -> Column:
         estimate = row.metrics.get(name)
         return NOTHING if estimate is None else number(estimate.value)
 
-    return Column(_heading(name), text)
+    return Column(heading(name), text)
 
 
-def _lift(row: Row) -> str:
-    return NOTHING if row.record is None else with_interval(row.record.lift)
+def _with_interval(name: str, estimate: Callable[[Row], Estimate | Lift | None]) -> Column:
+    return Column(name, lambda row: with_interval(estimate(row)), essential=True, estimate=estimate)
+
+
+def _lift(row: Row) -> Lift | None:
+    return None if row.record is None else row.record.lift
 
 
 def _drops(row: Row) -> str:
