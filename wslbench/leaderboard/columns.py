@@ -41,51 +41,34 @@ class Column:
     ----------
     essential
         Shown however narrow the terminal is.
+    estimate
+        What ``text`` says, for who can draw its interval.
     """
 
     heading: str
     text: Callable[[Row], str]
     numeric: bool = True
     essential: bool = False
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a table is about, on which it depends which columns it has."""
-
-    kind: TaskKind
-    headline: str
-    protocol: str
-
-    @property
-    def predictive(self) -> bool:
-        """Whether there is something to predict, rather than to generate."""
-        return self.kind != "weight_generation"
+    estimate: Callable[[Row], Estimate | Lift | None] | None = None
 
 
 # The registry: in the order of a table, what makes the columns of one name for a task; none where it has no such.
-COLUMNS: Final[Mapping[str, Callable[[Asked], list[Column]]]] = MappingProxyType(
+COLUMNS: Final[Mapping[str, Callable[[TaskRecord], list[Column]]]] = MappingProxyType(
     {
         "rank": lambda _: [
             Column("#", lambda row: NOTHING if row.rank is None else str(row.rank), essential=True),
         ],
         "method": lambda _: [Column("method", lambda row: row.name, numeric=False, essential=True)],
-        "score": lambda asked: [
-            Column(
-                _heading(asked.headline),
-                lambda row: with_interval(row.metrics.get(asked.headline)),
-                essential=True,
-            )
-        ],
-        "lift": lambda asked: [Column("lift", _lift, essential=True)] if asked.headline != "lift" else [],
-        "extrapolation": lambda asked: (
-            [Column(heading, _elsewhere(protocol)) for protocol, heading in _EXTRAPOLATION.items()]
-            if asked.predictive and asked.protocol == DEFAULT_PROTOCOL
+        "score": lambda task: [_with_interval(heading(task.headline), lambda row: row.metrics.get(task.headline))],
+        "lift": lambda task: [_with_interval("lift", _lift)] if task.headline != "lift" else [],
+        "extrapolation": lambda task: (
+            [_beyond(protocol, name) for protocol, name in _EXTRAPOLATION.items()]
+            if _predicts(task) and task.protocol == DEFAULT_PROTOCOL
             else []
         ),
-        "worst_phase": lambda asked: [Column("worst phase", _worst_phase)] if asked.predictive else [],
-        "beside": lambda asked: [_metric(name) for name in _BESIDE[asked.kind]],
-        "audit": lambda asked: [Column("drop perm. · scal.", _drops)] if asked.predictive else [],
+        "worst_phase": lambda task: [Column("worst phase", _worst_phase)] if _predicts(task) else [],
+        "beside": lambda task: [_metric(name) for name in _BESIDE[task.kind]],
+        "audit": lambda task: [Column("drop perm. · scal.", _drops)] if _predicts(task) else [],
         "fit": lambda _: [Column("fit s", _fit_seconds)],
         "predict": lambda _: [Column("predict s", _predict_seconds)],
         "memory": lambda _: [Column("MiB", _memory)],
@@ -98,11 +81,16 @@ COLUMNS: Final[Mapping[str, Callable[[Asked], list[Column]]]] = MappingProxyType
 )
 
 
-def columns(task: TaskRecord, rows: Sequence[Row]) -> list[Column]:
-    """The columns of a task's table, in order, without those in which no row has anything."""
-    asked = Asked(task.kind, task.headline, task.protocol)
-    every = [column for make in COLUMNS.values() for column in make(asked)]
+def columns(task: TaskRecord, rows: Sequence[Row] | None = None) -> list[Column]:
+    """The columns of a task's table, in order; of given rows without those in which no row has anything."""
+    every = [column for make in COLUMNS.values() for column in make(task)]
+    if rows is None:
+        return every
     return [column for column in every if column.essential or any(column.text(row) != NOTHING for row in rows)]
+
+
+def _predicts(task: TaskRecord) -> bool:
+    return task.kind != "weight_generation"
 
 
 def number(value: float | None) -> str:
@@ -132,7 +120,8 @@ def seconds(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1f}"
 
 
-def _heading(metric: str) -> str:
+def heading(metric: str) -> str:
+    """A metric's name with an arrow to where it is better."""
     entry = METRICS[metric]
     return f"{entry.label} {'↑' if entry.higher_is_better else '↓'}"
 
@@ -142,11 +131,15 @@ def _metric(name: str) -> Column:
         estimate = row.metrics.get(name)
         return NOTHING if estimate is None else number(estimate.value)
 
-    return Column(_heading(name), text)
+    return Column(heading(name), text)
 
 
-def _lift(row: Row) -> str:
-    return NOTHING if row.record is None else with_interval(row.record.lift)
+def _with_interval(name: str, estimate: Callable[[Row], Estimate | Lift | None]) -> Column:
+    return Column(name, lambda row: with_interval(estimate(row)), essential=True, estimate=estimate)
+
+
+def _lift(row: Row) -> Lift | None:
+    return None if row.record is None else row.record.lift
 
 
 def _drops(row: Row) -> str:
@@ -156,12 +149,12 @@ def _drops(row: Row) -> str:
     return f"{number(row.audit.permutation.score_drop)} · {number(row.audit.scaling.score_drop)}"
 
 
-def _elsewhere(protocol: str) -> Callable[[Row], str]:
+def _beyond(protocol: str, name: str) -> Column:
     def text(row: Row) -> str:
         estimate = row.elsewhere.get(protocol)
         return NOTHING if estimate is None else number(estimate.value)
 
-    return text
+    return Column(name, text, estimate=lambda row: row.elsewhere.get(protocol))
 
 
 def _worst_phase(row: Row) -> str:
