@@ -11,8 +11,7 @@ from tests.evaluation.synthetic import predictions
 from wslbench.evaluation.bootstrap import draw_resamples, interval
 from wslbench.evaluation.scoring import score
 
-CASES = [("cell", "phase", "balanced_accuracy"), ("cell", "loss-gap", "kendall_tau")]
-CASES += [("load", target, metric) for _, target, metric in CASES]
+CASES = [("phase", "balanced_accuracy"), ("loss-gap", "kendall_tau"), ("loss-gap", "r2")]
 
 
 def test_nominal_intervals_hold_the_estimand_of_dependent_cells() -> None:
@@ -38,7 +37,15 @@ def test_networks_drawn_one_by_one_would_hold_it_far_too_rarely() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("unit", "target", "metric"), CASES)
-def test_nominal_intervals_hold_the_estimand_93_to_97_times_in_100(unit, target, metric) -> None:
-    for found in coverage(Design(unit), target, metric, 1000, seed=2).values():
+@pytest.mark.parametrize(("target", "metric"), CASES)
+def test_nominal_intervals_hold_the_estimand_93_to_97_times_in_100(target, metric) -> None:
+    for found in coverage(Design("cell"), target, metric, 1000).values():
         assert 0.93 <= found.held <= 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "metric"), CASES)
+def test_intervals_over_whole_loads_hold_it_at_least_as_often(target, metric) -> None:
+    """Loads that are laid out evenly differ less than the resamples do: ranks have wider intervals than they need."""
+    for found in coverage(Design("load"), target, metric, 1000).values():
+        assert found.held >= 0.93
