@@ -16,6 +16,7 @@ _CONTROL = frozenset({"Cc", "Cf", "Cs"})
 _LAYOUT = frozenset("\t\n\r\u00ad\u200b\u200c\u200d\ufeff")
 
 _MAX_DEPTH = 64
+_MAX_EVENTS = 50_000  # a second's worth
 _MAX_DIGITS = 256
 _NUMBER = re.compile(r"[-+]?[0-9][0-9a-fA-FoOxX_:.]*")
 
@@ -67,11 +68,11 @@ def yaml_objection(text: str) -> YamlObjection | None:
     import yaml
 
     depth = 0
-    for event in yaml.parse(text, Loader=yaml_loader()):
-        reason = None
+    for count, event in enumerate(yaml.parse(text, Loader=yaml_loader())):
+        reason = f"more than {_MAX_EVENTS} values" if count > _MAX_EVENTS else None
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
-            reason = "nested too deeply" if depth > _MAX_DEPTH else None
+            reason = "nested too deeply" if depth > _MAX_DEPTH else reason
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         elif isinstance(event, yaml.AliasEvent):

@@ -41,6 +41,7 @@ from tests.hostile.files import (
     zeros,
 )
 from wslbench.errors import (
+    ArchitectureError,
     RecipeError,
     ResultError,
     TaskError,
@@ -544,7 +545,8 @@ each(
 each(
     "zoo",
     ZooFormatError,
-    "nested too deeply|a number of [0-9]+ digits",
+    "nested too deeply|a number of [0-9]+ digits|more than [0-9]+ values",
+    card_of_many_values=text("zoo.yaml", "a: [" + "1," * 250_000 + "1]"),
     card_nested=text("zoo.yaml", NESTED),
     card_nested_by_dashes=text("zoo.yaml", "- " * 50_000),
     card_huge_number=text("zoo.yaml", HUGE),
@@ -589,6 +591,26 @@ each(
     card_reversed=card_with("citation", f"see {REVERSED}"),
     card_escape_code_in_a_key=card_with("software", {ESCAPE: "1"}),
     card_escape_code_deep_inside=card_with("recipe", {"a": [{"b": [ESCAPE]}]}),
+)
+
+
+each(
+    *ZOO,
+    "does not hold the tensors of architecture",
+    card_network_of_any_size=card_with("architectures.w2.arguments.width", 2**24),
+)
+each(
+    "zoo",
+    ArchitectureError,
+    "cannot be built",
+    card_network_of_any_depth=card_with(
+        "architectures.w2", {"builder": "gpt", "arguments": {"dim": 8, "depth": 10**9, "heads": 1}}
+    ),
+    card_network_of_many_layers=card_with(
+        "architectures.w2",
+        {"builder": "mlp", "arguments": {"in_features": 1, "hidden": [1] * 10_000, "out_features": 1}},
+    ),
+    card_network_beyond_integers=card_with("architectures.w2.arguments.width", 10**30),
 )
 
 

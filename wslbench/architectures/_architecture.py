@@ -55,8 +55,10 @@ class Architecture(BaseModel):
         builder = getattr(importlib.import_module(module_name), builder_name)
         try:
             network: nn.Module = builder(**self.arguments)
-        except (TypeError, ValueError) as error:
-            raise ArchitectureError(f"architecture {self.builder!r} cannot be built: {error}") from error
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last two: sizes beyond torch
+            raise ArchitectureError(
+                f"architecture {self.builder!r} cannot be built: {str(error).partition(chr(10))[0]}"
+            ) from error
         return network
 
     def example_input(self, batch: int = 2) -> Tensor:

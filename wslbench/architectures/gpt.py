@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from wslbench.architectures._attention import attend
-from wslbench.architectures._checks import divides, positive
+from wslbench.architectures._checks import depth_within_reason, divides, positive
 
 _DEVIATION = 0.02  # of initial weights
 
@@ -122,6 +122,7 @@ class GPT(nn.Module):
     def __init__(self, dim: int, depth: int, heads: int, context: int = 1024, vocabulary: int = 50257) -> None:
         super().__init__()
         positive(dim=dim, depth=depth, heads=heads, context=context, vocabulary=vocabulary)
+        depth_within_reason(depth=depth)
         divides("heads", heads, "dim", dim)
         self.transformer = Transformer(dim, depth, heads, context, vocabulary)
         self.example_shape = (context,)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from wslbench.architectures._activations import activation_layer
-from wslbench.architectures._checks import one_of, positive
+from wslbench.architectures._checks import depth_within_reason, one_of, positive
 
 
 class MLP(nn.Module):
@@ -39,6 +39,7 @@ class MLP(nn.Module):
         super().__init__()
         if not isinstance(hidden, list) or not hidden:
             raise ValueError(f"hidden must list the width of at least one hidden layer, not {hidden!r}")
+        depth_within_reason(hidden=len(hidden))
         positive(
             in_features=in_features,
             out_features=out_features,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wslbench.architectures._attention import attend
-from wslbench.architectures._checks import divides, positive, within
+from wslbench.architectures._checks import depth_within_reason, divides, positive, within
 
 _EPSILON = 1e-6  # of every layer norm, as in timm
 _DEVIATION = 0.02  # of initial weights
@@ -110,6 +110,7 @@ class ViT(nn.Module):
     ) -> None:
         super().__init__()
         positive(dim=dim, depth=depth, heads=heads, patch_size=patch_size, image_size=image_size)
+        depth_within_reason(depth=depth)
         positive(in_channels=in_channels, classes=classes)
         divides("heads", heads, "dim", dim)
         divides("patch_size", patch_size, "image_size", image_size)
