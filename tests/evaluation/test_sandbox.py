@@ -5,7 +5,10 @@ The tricks of whole methods, and what each tier says to them, are in ``tests/red
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -153,6 +156,14 @@ while True:
     assert "more than the 20 of a unit" in failure.message
 
 
+def test_a_fork_bomb_is_put_out(run_sandboxed: RunMethod) -> None:
+    numbers = Path("/proc/sys/kernel/pid_max").read_text()
+    failure = run_sandboxed(method("while True: os.fork()")).failure
+    assert failure is not None
+    assert failure.kind in ("crashed", "out_of_memory", "fit_error")  # the last where the kernel has stopped it first
+    assert Path("/proc/sys/kernel/pid_max").read_text() == numbers  # of the machine, that is
+
+
 @pytest.mark.parametrize(
     ("fit", "said"),
     [
@@ -176,6 +187,41 @@ def test_no_process_outlives_its_unit(method_folder: Path, sandbox: Sandbox, for
     with Launcher([], fork, sandbox) as launcher:
         assert passed(run_unit(NUMBERS_UNIT, read_method_file(path), launcher, Limits(60.0), threading.Event()))
         assert not [each for each in psutil.process_iter(["cmdline"]) if "77.5" in str(each.info["cmdline"])]
+
+
+def test_everything_ends_with_an_evaluator_that_is_killed(method_folder: Path, sandbox: Sandbox) -> None:
+    path = method_folder / "sleeper.py"
+    path.write_text(method("subprocess.run(['sleep', '88.5'])"))
+    script = f"""
+import threading
+from pathlib import Path
+from tests.evaluation.conftest import NUMBERS_UNIT
+from wslbench.evaluation import Limits
+from wslbench.evaluation.launcher import Launcher
+from wslbench.evaluation.method_file import read_method_file
+from wslbench.evaluation.sandbox import sandbox_for
+from wslbench.evaluation.unit import run_unit
+method = read_method_file({str(path)!r})
+with Launcher([], sandbox=sandbox_for(method, 2**28)) as launcher:
+    run_unit(NUMBERS_UNIT, method, launcher, Limits(60.0), threading.Event())
+"""
+    with subprocess.Popen([sys.executable, "-c", script]) as evaluator:
+        limit = time.monotonic() + 60
+        while not _sleepers():
+            assert evaluator.poll() is None
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+        kin = psutil.Process(evaluator.pid).children(recursive=True)
+        assert len(kin) >= 6  # bubblewrap twice; server, warden, process 1, child, and what it started
+        evaluator.kill()
+    while any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in kin):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    assert not _sleepers()
+
+
+def _sleepers() -> list[psutil.Process]:
+    return [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "88.5"]]
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def command_line(readable: Iterable[Path] = (), masked: Iterable[Path] = (), tru
         else:
             line += ["--ro-bind", "/dev/null", str(path)]
     line += ["--dir", str(SCRATCH), "--dir", "/var/tmp", "--dev", "/dev"]
-    line += ["--ro-bind", "/proc", "/proc"] if trusted else ["--proc", "/proc"]
+    line += ["--bind", "/proc", "/proc"] if trusted else ["--proc", "/proc"]
     for path in (*emptied, Path("/dev"), Path("/")):
         line += ["--remount-ro", str(path)]
     return [*line, "--chdir", "/", "--"]

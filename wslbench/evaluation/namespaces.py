@@ -15,8 +15,11 @@ all of it; see :func:`wslbench.evaluation.bubblewrap.obstacle`.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import re
+import resource
 import select
 import signal
 import sys
@@ -27,18 +30,21 @@ from wslbench.evaluation.system_calls import refuse_system_calls
 
 SCRATCH: Final = Path("/tmp/wslbench-unit")  # in every unit; each sees its own
 _SHARED_MEMORY: Final = Path("/dev/shm")
+_PROC: Final = Path("/proc")
 
 _CLONE_NEWNS: Final = 0x00020000
 _CLONE_NEWIPC: Final = 0x08000000
 _CLONE_NEWPID: Final = 0x20000000
 _CLONE_NEWNET: Final = 0x40000000
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND = 1, 2, 4, 8, 4096
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 8, 32, 4096
 _PR_SET_PDEATHSIG: Final = 1
 _PR_CAPBSET_DROP: Final = 24
 _PR_CAP_AMBIENT: Final = 47
 _PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 _CAPABILITY_VERSION_3: Final = 0x20080522
 _BY_SIGNAL: Final = 128
+_MOST_NUMBERS: Final = 2048  # threads have one each
+_MOST_OF_A_USER: Final = 8192
 
 
 def leave(scratch_bytes: int) -> int:
@@ -80,7 +86,9 @@ def settle(warden: int) -> None:
     if poll.poll(0):  # it died before the line above
         os._exit(1)
     os.close(warden)
-    _mount("proc", Path("/proc"), "proc", _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    _mount("proc", _PROC, "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    _limit_processes()
+    _mount("none", _PROC, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     _drop_capabilities()
     refuse_system_calls()
     child = os.fork()
@@ -103,6 +111,26 @@ def _reap_until_end_of(child: int) -> None:
             os._exit(code if code >= 0 else _BY_SIGNAL - code)
 
 
+def _limit_processes() -> None:
+    """Have the kernel stop what multiplies faster than anybody can look.
+
+    The exact limit is that of :class:`~wslbench.evaluation.limits.Limits`. This one is far above it: since Linux 6.14 a
+    namespace can be short of process numbers of its own; before, and not for root, there is the limit of a user, whom
+    all units of an evaluation share (and, before Linux 5.14, everything else that the user runs).
+    """
+    # Before, the number is the machine's, and root would change it for all.
+    if _kernel() >= (6, 14):
+        with contextlib.suppress(OSError):
+            (_PROC / "sys/kernel/pid_max").write_text(str(_MOST_NUMBERS))
+    _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    most = _MOST_OF_A_USER if hard == resource.RLIM_INFINITY else min(hard, _MOST_OF_A_USER)
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def _kernel() -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", os.uname().release)[:2])
+
+
 def _drop_capabilities() -> None:
     """Give up every capability, in every set, and the bounding set: no program that is run can bring one back."""
     capability = 0
@@ -111,7 +139,7 @@ def _drop_capabilities() -> None:
     _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     _call("capset", header, (ctypes.c_uint32 * 6)())
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    status = dict(line.split(":", 1) for line in (_PROC / "self/status").read_text().splitlines())
     left = {name: value for name, value in status.items() if name.startswith("Cap") and int(value, 16)}
     if left or int(status["NoNewPrivs"]) != 1:
         raise PermissionError(f"capabilities could not be given up: {left}")

@@ -12,13 +12,10 @@ from wslbench.evaluation import bubblewrap, interpreter
 from wslbench.evaluation.method_file import MethodFile
 from wslbench.evaluation.sealing import bundled_data
 
-# Of any wslbench on the path: another one may be installed beside this one.
-_ANSWERS: Final = (
-    "wslbench/zoos",
-    "wslbench/_bundled/tasks.yaml",
-    "wslbench/_bundled/results",
-    "wslbench/_bundled/comparators",
-)
+# Of any wslbench that is in sight: others may be installed beside this one, for the system or in other environments.
+_PACKAGES: Final = (".", "lib/python3*/*-packages", "envs/*/lib/python3*/site-packages")
+_ANSWERS: Final = ("zoos", "_bundled/tasks.yaml", "_bundled/results", "_bundled/comparators")
+_SYSTEM: Final = (Path("/usr"), Path("/usr/local"))
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,7 @@ def _shipped_answers(libraries: Iterable[Path]) -> Iterator[Path]:
     yield embedded_zoos_path()
     for name in ("tasks.yaml", "results", "comparators"):
         yield bundled_path(name)
-    for library in libraries:
-        for name in _ANSWERS:
-            yield library / name
+    for library in (*libraries, *_SYSTEM):
+        for packages in _PACKAGES:
+            for name in _ANSWERS:
+                yield from library.glob(f"{packages}/wslbench/{name}")
