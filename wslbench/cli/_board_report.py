@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -73,7 +73,8 @@ def print_comparison(comparison: Comparison, as_json: bool) -> None:
     one, other = comparison.one, comparison.other
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("task", one, other, f"{one} better by", ""):
-        table.add_column(heading, justify="left" if heading in ("task", "") else "right", no_wrap=heading != "task")
+        justify: Literal["left", "right"] = "left" if heading in ("task", "") else "right"
+        table.add_column(heading, justify=justify, no_wrap=heading != "task", overflow="fold")
     for duel in comparison.duels:
         lead = "–" if duel.lead is None else with_ends(*duel.lead)
         values = (number(None if math.isnan(value) else value) for value in (duel.one, duel.other))
