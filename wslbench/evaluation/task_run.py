@@ -145,6 +145,7 @@ class TaskRun(Run):
             committed_floors(self.problem, floors),
             list(self.notes()),
             device=self.device,
+            zoos=self.zoos,
         )
         write_result(record, self.problem, predictions, folder)
         return record
