@@ -33,6 +33,10 @@ class ZooDamagedError(ZooError):
     """A zoo's content does not match its manifest."""
 
 
+class HubError(ZooError):
+    """A zoo cannot be fetched from the hub, or sent there."""
+
+
 class SplitError(ZooError):
     """A split would leak: train and test overlap, or a run or unit stands on both sides."""
 

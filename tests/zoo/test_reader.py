@@ -263,8 +263,3 @@ def test_a_damaged_shard_header_is_found_when_it_is_mapped(tiny_zoo: Path) -> No
     with pytest.raises(ZooDamagedError, match=r"w3/10-0.safetensors is damaged"):
         stacks["w3"].keys()
     assert len(stacks["w2"].keys()) == 17
-
-
-def test_a_hub_address_says_what_to_do_instead() -> None:
-    with pytest.raises(ZooNotFoundError, match="hf download"):
-        load_zoo("hf://owner/name@main")

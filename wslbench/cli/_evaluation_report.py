@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wslbench.evaluation import Progress, ResultRecord
     from wslbench.leaderboard.placing import Placed
     from wslbench.tasks import TaskBook
+    from wslbench.zoo import Zoo
 
 _INTERRUPTED = 130
 _HTML_WIDTH = 150  # characters
@@ -71,7 +72,7 @@ def print_tables(
     out: Path,
     html: Path | None = None,
     book: TaskBook | None = None,
-    zoos: Mapping[str, Path] | None = None,
+    zoos: Mapping[str, Zoo] | None = None,
 ) -> None:
     """Print a table a task: the method among the committed results, and what its result means.
 
@@ -82,7 +83,7 @@ def print_tables(
     book
         The tasks, where they are not those of the package.
     zoos
-        Folders of zoos, by name, that are not found by their names.
+        Zoos, by name, that are not found by their names.
 
     Raises
     ------
@@ -96,9 +97,8 @@ def print_tables(
     from wslbench.tasks import load_tasks
     from wslbench.zoo import load_zoo
 
-    places = zoos or {}
     placed = place(
-        records, out, book or load_tasks(), lambda name: load_zoo(places.get(name, name)), cache=default_cache()
+        records, out, book or load_tasks(), lambda name: (zoos or {}).get(name) or load_zoo(name), cache=default_cache()
     )
     _show(placed, records, out, Console())
     if html is not None:

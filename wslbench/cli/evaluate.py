@@ -36,7 +36,8 @@ def evaluate(
         typer.Option("--tasks", metavar="FILE.yaml", help="Your own task file; all its tasks, unless some are named."),
     ] = None,
     zoo: Annotated[
-        list[Path] | None, typer.Option("--zoo", metavar="DIR", help="A zoo that your tasks use; repeatable.")
+        list[str] | None,
+        typer.Option("--zoo", metavar="ZOO", help="A zoo that your tasks use: its folder, or hf://...; repeatable."),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many seeds each fold is run with.")] = 3,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at a time, of one thread each.")] = 2,
@@ -83,7 +84,7 @@ def evaluate(
     book = None if tasks is None else load_tasks(tasks)
     if book is not None and not task and suite is None:
         task = list(book.tasks)
-    zoos = {opened.name: opened.path for opened in map(load_zoo, zoo or ())}
+    zoos = {opened.name: opened for opened in map(load_zoo, zoo or ())}
     settings = Settings(jobs, Limits(*limits), device, retry_failures, isolation=isolation.value)
     note = isolation_for(settings.isolation, device).note
     if note:

@@ -1,4 +1,4 @@
-"""``wslbench zoo``: list, describe, verify, draw, build, annotate and import zoos."""
+"""``wslbench zoo``: list, describe, verify, draw, build, annotate, import, pull and push zoos."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import typer
 
 from wslbench.cli.zoo_annotate import annotate
 from wslbench.cli.zoo_build import build
+from wslbench.cli.zoo_hub import pull, push
 from wslbench.cli.zoo_import import import_
 from wslbench.cli.zoo_plot import plot
 from wslbench.cli.zoo_report import report
 
 app = typer.Typer(
     name="zoo",
-    help="List, describe, verify, draw, build, annotate and import model zoos.",
+    help="List, describe, verify, draw, build, annotate, import, pull and push model zoos.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -22,10 +23,14 @@ app = typer.Typer(
 app.command()(build)
 app.command()(annotate)
 app.command("import")(import_)
+app.command()(pull)
+app.command()(push)
 app.command()(plot)
 app.command()(report)
 
-NameOrPath = Annotated[str, typer.Argument(metavar="ZOO", help="Name of an embedded zoo, or a zoo's folder.")]
+NameOrPath = Annotated[
+    str, typer.Argument(metavar="ZOO", help="Name of an embedded zoo, a zoo's folder, or hf://OWNER/NAME.")
+]
 
 
 @app.command("list")

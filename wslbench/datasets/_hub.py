@@ -72,7 +72,7 @@ class HubFiles:
             url = huggingface_hub.hf_hub_url(self.repository, file, revision=self.revision, repo_type=self.kind)
             huggingface_hub.get_hf_file_metadata(url, timeout=TIMEOUT)
         except Exception as error:  # the hub client's http library, and so what it raises, differs between versions
-            raise self._refusal(file, _refused(error) or _no_answer(constants)) from error
+            raise self._refusal(file, refusal_of(error) or no_answer(constants)) from error
         try:
             return Path(
                 huggingface_hub.hf_hub_download(
@@ -81,7 +81,7 @@ class HubFiles:
             )
         except Exception as error:
             reason = (
-                _refused(error) or f"the download broke off ({type(error).__name__}: {' '.join(str(error).split())})"
+                refusal_of(error) or f"the download broke off ({type(error).__name__}: {' '.join(str(error).split())})"
             )
             raise self._refusal(file, reason) from error
 
@@ -93,7 +93,7 @@ class HubFiles:
         )
 
 
-def _refused(error: Exception) -> str | None:
+def refusal_of(error: Exception) -> str | None:
     """Why the hub said no; None where it said nothing."""
     from huggingface_hub import errors
 
@@ -109,7 +109,7 @@ def _refused(error: Exception) -> str | None:
     return None if status is None else f"it answered with status {status}"
 
 
-def _no_answer(constants: Any) -> str:
+def no_answer(constants: Any) -> str:
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set, and the hub's cache on this machine does not hold the file"
     return f"{constants.ENDPOINT} is unreachable from here"

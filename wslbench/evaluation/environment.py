@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from importlib import metadata
+
+from wslbench.zoo import Zoo
 
 _PACKAGES = ("torch", "torch-geometric", "numpy", "pandas", "scikit-learn", "scipy", "lightgbm")
 
 
-def environment(device: str = "cpu") -> dict[str, str]:
+def environment(device: str = "cpu", zoos: Iterable[Zoo] = ()) -> dict[str, str]:
     """Names and versions, as text; packages that are not installed are left out.
 
     Parameters
     ----------
     device
         The torch device that the method was told to use. An accelerator is named: ``cuda (NVIDIA H200)``.
+    zoos
+        Those that were used; where they come from, in which revision, is named if it is not this machine.
     """
     values = {
         "python": platform.python_version(),
@@ -28,7 +33,7 @@ def environment(device: str = "cpu") -> dict[str, str]:
             values[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return values
+    return values | {f"zoo {zoo.name}": zoo.origin for zoo in zoos if zoo.origin is not None}
 
 
 def _named(device: str) -> str:

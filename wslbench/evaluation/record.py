@@ -17,6 +17,7 @@ from wslbench.evaluation.result_schema import Cost, MethodInfo, Provenance, Resu
 from wslbench.evaluation.task_scorer import TaskScorer
 from wslbench.evaluation.tier import TIER, Tier
 from wslbench.tasks import Problem
+from wslbench.zoo import Zoo
 
 # Raised whenever the same predictions would get other numbers. 2: intervals over few units are wider than percentiles.
 SCORING_VERSION = 2
@@ -31,6 +32,7 @@ def build_record(
     warnings: Sequence[str] = (),
     device: str = "cpu",
     tier: Tier = TIER,
+    zoos: Sequence[Zoo] = (),
 ) -> ResultRecord:
     """Score a method's predictions and put everything that is known about the run beside them.
 
@@ -48,6 +50,8 @@ def build_record(
         The torch device that the method was told to use.
     tier
         The isolation tier in which the units ran.
+    zoos
+        Those of the problem.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def build_record(
         coverage=coverage_of(units),
         cost=cost_of(units),
         units=sorted(units, key=lambda unit: (unit.seed, unit.fold)),
-        environment=environment(device),
+        environment=environment(device, zoos),
         provenance=Provenance(
             **problem.hashes._asdict(),
             method=method.source_hash,

@@ -147,6 +147,7 @@ class TaskRun(Run):
             list(self.notes()),
             device=self.device,
             tier=self.isolation.tier,
+            zoos=self.zoos,
         )
         write_result(record, self.problem, predictions, folder)
         return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from wslbench.zoo.documents import MANIFEST
 from wslbench.zoo.reader import Zoo
 from wslbench.zoo.schema import is_name
 
+HUB_SCHEME = "hf://"
+
 
 def embedded_zoos() -> list[str]:
     """Names of the zoos that ship inside the package."""
@@ -18,7 +21,10 @@ def embedded_zoos() -> list[str]:
 
 
 def load_zoo(name_or_path: str | os.PathLike[str]) -> Zoo:
-    """Open a zoo: an embedded one by its name, or any other by its folder.
+    """Open a zoo: an embedded one by its name, one of the hub by ``hf://owner/name@revision``, any other by its folder.
+
+    Of a zoo on the hub the tables are fetched at once, and a shard of weights when it is first asked for; all of it is
+    checked against the manifest and kept in the cache.
 
     Where an embedded zoo and a folder share a name, the embedded one is meant; write ``./name`` for the folder.
 
@@ -28,16 +34,17 @@ def load_zoo(name_or_path: str | os.PathLike[str]) -> Zoo:
         If there is neither an embedded zoo nor a folder of that name.
     ZooError
         If the folder is not a zoo that this wslbench can read; see :class:`Zoo`.
+    HubError
+        If a zoo is not in the cache and cannot be fetched from the hub.
     SealedError
         If a method asks, inside an evaluation, for an embedded zoo or the one under evaluation.
     """
+    if os.fspath(name_or_path).startswith(HUB_SCHEME):
+        # By name: the hub stands above this package, and only who asks for it loads it.
+        zoo: Zoo = importlib.import_module("wslbench.hub").open_hub_zoo(os.fspath(name_or_path))
+        return zoo
     path = _find(name_or_path)
     if not path.is_dir():
-        if os.fspath(name_or_path).startswith("hf://"):
-            raise ZooNotFoundError(
-                f"{os.fspath(name_or_path)!r}: this version reads zoos from disk. Download the dataset repository "
-                "(`hf download --repo-type dataset OWNER/NAME --local-dir FOLDER`) and give its folder"
-            )
         known = ", ".join(embedded_zoos()) or "none"
         raise ZooNotFoundError(
             f"there is no zoo {os.fspath(name_or_path)!r}: neither an embedded zoo ({known}) nor a folder"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TypedDict
@@ -41,6 +41,11 @@ class Zoo:
     ----------
     path
         The zoo's folder.
+    fetch
+        Called with the path of a shard (as the manifest has it) that is asked for and not there; puts it there. None:
+        all shards have to be there from the start.
+    origin
+        Where the zoo comes from and in which revision, for results to name; None: from this machine.
 
     Raises
     ------
@@ -54,10 +59,17 @@ class Zoo:
         If a method asks, inside an evaluation, for an embedded zoo or the one under evaluation.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        fetch: Callable[[str], object] | None = None,
+        origin: str | None = None,
+    ) -> None:
         path = Path(path).absolute()  # what is read later must not depend on the working directory
         refuse_embedded(path)
         self.path = path
+        self.origin = origin
+        self._fetch = fetch
         self.manifest = read_manifest(path)
         refuse_hidden(self.manifest.weights.hash)
         self.card = read_card(path)
@@ -65,7 +77,12 @@ class Zoo:
             raise ZooDamagedError(f"{path / CARD} is not the one that the manifest describes")
         self._check_manifest()
         for shard, entry in self.manifest.weights.shards.items():
-            self._check_file(shard, entry.architecture, entry.bytes)
+            if entry.architecture not in self.card.architectures:
+                raise ZooFormatError(
+                    f"{path / shard} holds architecture {entry.architecture!r}, which {CARD} does not describe"
+                )
+            if fetch is None or (path / shard).exists():
+                self._check_file(shard, entry.bytes)
 
     def _check_manifest(self) -> None:
         weights, annotations = self.manifest.weights, self.manifest.annotations
@@ -75,7 +92,7 @@ class Zoo:
                 f"{self.path / MANIFEST} contradicts itself: its hashes do not follow from their parts"
             )
 
-    def _check_file(self, shard: str, architecture: str, expected: int) -> None:
+    def _check_file(self, shard: str, expected: int) -> None:
         file = self.path / shard
         if not file.is_file():
             raise ZooDamagedError(f"{file} is missing")
@@ -84,8 +101,6 @@ class Zoo:
         size = file.stat().st_size
         if size != expected:
             raise ZooDamagedError(f"{file} is damaged: it has {size} bytes, the manifest says {expected}")
-        if architecture not in self.card.architectures:
-            raise ZooFormatError(f"{file} holds architecture {architecture!r}, which {CARD} does not describe")
 
     @property
     def name(self) -> str:
@@ -234,7 +249,7 @@ class Zoo:
         return np.asarray(which, np.intp), np.asarray(self._table["row"], np.intp)
 
     def map_shard(self, shard: str) -> dict[str, FloatArray]:
-        """The tensors of one shard, mapped read-only, by name.
+        """The tensors of one shard, mapped read-only, by name; fetched first, where the zoo can.
 
         Raises
         ------
@@ -242,6 +257,9 @@ class Zoo:
             If the file's header is wrong or it holds another number of models than the manifest says.
         """
         label = str(self.path / shard)
+        if self._fetch is not None and not (self.path / shard).exists():
+            self._fetch(shard)
+            self._check_file(shard, self.manifest.weights.shards[shard].bytes)
         tensors = map_file(self.path / shard, label).tensors
         expected = self.manifest.weights.shards[shard].models
         if stack_size(tensors, label) != expected:

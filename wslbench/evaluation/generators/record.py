@@ -50,7 +50,7 @@ def build_generation_record(
         coverage=coverage_of(units),
         cost=cost_of(units),
         units=sorted(units, key=lambda unit: unit.seed),
-        environment=environment(device),
+        environment=environment(device, [reference.problem.zoo]),
         provenance=Provenance(
             **scorer.hashes._asdict(),
             method=method.source_hash,
