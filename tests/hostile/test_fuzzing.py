@@ -7,14 +7,20 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
-from wslbench.errors import TaskError, ZooError
+from wslbench.errors import TaskError, ZooError, ZooFormatError
+from wslbench.foreign_text import has_control_characters, shown
+from wslbench.interop.tensors import read_tensors
 from wslbench.tasks import load_tasks
 from wslbench.zoo.documents import read_card, read_manifest
 from wslbench.zoo.shards import map_file
+from wslbench.zoo.tables import PAIR_COLUMNS, read_table
 
 BOUNDED = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 JSON = st.recursive(
@@ -57,6 +63,49 @@ def test_bytes(content: bytes, tmp_path: Path) -> None:
     ):
         with pytest.raises((ZooError, TaskError)):
             read()
+
+
+@pytest.fixture(scope="module")
+def state_dicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A sound state dict in every kind of file, by suffix."""
+    folder = tmp_path_factory.mktemp("state-dicts")
+    tensors = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "a.bias": np.zeros(2, np.float32)}
+    np.savez_compressed(folder / "net.npz", **tensors)
+    torch.save({name: torch.from_numpy(tensor) for name, tensor in tensors.items()}, folder / "net.pt")
+    save_file(tensors, folder / "net.safetensors")
+    return {path.suffix: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".pt", ".safetensors"])
+@BOUNDED
+@given(data=st.data())
+def test_state_dicts_with_changed_bytes(
+    suffix: str, data: st.DataObject, state_dicts: dict[str, bytes], tmp_path: Path
+) -> None:
+    content = bytearray(state_dicts[suffix])
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / f"net{suffix}"
+    path.write_bytes(content[: data.draw(st.sampled_from([len(content), len(content) // 2]))])
+    with contextlib.suppress(ZooFormatError):
+        assert all(np.isfinite(tensor).all() for tensor in read_tensors(path).values())
+
+
+@BOUNDED
+@given(data=st.data())
+def test_tables_with_changed_bytes(data: st.DataObject, built_tiny_zoo: Path, tmp_path: Path) -> None:
+    content = bytearray((built_tiny_zoo / "pairs.parquet").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    (tmp_path / "pairs.parquet").write_bytes(content)
+    with contextlib.suppress(ZooError):
+        read_table(tmp_path / "pairs.parquet", PAIR_COLUMNS, "pairs")
+
+
+@BOUNDED
+@given(text=st.text(max_size=60))
+def test_what_is_shown_has_no_control_characters(text: str) -> None:
+    assert not has_control_characters(shown(text))
 
 
 @BOUNDED

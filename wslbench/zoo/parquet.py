@@ -39,6 +39,7 @@ def read_parquet(path: Path, label: str) -> pa.Table:
         table = pq.read_table(
             path, partitioning=None, read_dictionary=[field.name for field in schema if is_text(field.type)]
         )
+        table.validate(full=True)  # damaged files point beyond their dictionaries
     except FileNotFoundError as error:
         raise ZooDamagedError(f"{label} is missing") from error
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
