@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from wslbench.errors import ZooFormatError
+from wslbench.interop.listing import ImportOptions, Listing
 
 
-def list_state_dicts(source: Path, metadata: Path | None) -> pd.DataFrame:
+def list_state_dicts(source: Path, options: ImportOptions) -> Listing:
     """A row a state dict, as the CSV lists them; its first column, the file, is named ``file``.
 
     Raises
@@ -17,7 +18,7 @@ def list_state_dicts(source: Path, metadata: Path | None) -> pd.DataFrame:
     ZooFormatError
         If the CSV cannot be read, names a file twice, or one that is not in the source folder.
     """
-    path = metadata or source / "metadata.csv"
+    path = options.metadata or source / "metadata.csv"
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
@@ -35,4 +36,4 @@ def list_state_dicts(source: Path, metadata: Path | None) -> pd.DataFrame:
             raise ZooFormatError(f"{path} names {name!r}, which is outside {source}")
         if not file.is_file():
             raise ZooFormatError(f"{path} names {name!r}, which is no file in {source}")
-    return table
+    return Listing(table)
