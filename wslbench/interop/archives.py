@@ -54,5 +54,5 @@ def check_archive(path: Path, *, stored: bool = False) -> list[zipfile.ZipInfo]:
 
 
 def _check_name(name: str, path: Path) -> None:
-    if not name.isprintable() or name.startswith("/") or ".." in name.split("/") or "\\" in name:
+    if not name.isprintable() or name.startswith("/") or ".." in name or "\\" in name:
         raise ZooFormatError(f"{path} has a member named {name!r}, which leads elsewhere or is not printable")

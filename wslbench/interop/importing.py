@@ -18,6 +18,7 @@ from wslbench.zoo import Axis, DataSetCard, Split, Zoo, ZooCard, ZooWriter, make
 from wslbench.zoo.hashing import hash_json
 from wslbench.zoo.models import FloatArray
 from wslbench.zoo.schema import is_name
+from wslbench.zoo.staging import STAGED_COLUMNS
 from wslbench.zoo.tables import PAIR_COLUMNS
 from wslbench.zoo.template import template
 
@@ -77,7 +78,7 @@ def import_zoo(
                 int(str(epoch)): _stacked(source, part, chosen, expected)
                 for epoch, part in rows.groupby("epoch", sort=True)
             }
-            writer.stage(str(cell_id), rows, weights, pairs)
+            writer.stage(str(cell_id), rows[list(STAGED_COLUMNS)], weights, pairs)
         on_progress(done / len(cells))
     zoo = writer.compact(card, table, pairs, _splits(table, load, temperature))
     problems = verify(zoo)

@@ -7,19 +7,24 @@ import pickle
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from wslbench.errors import ZooDamagedError, ZooFormatError
 from wslbench.interop.archives import check_archive
+from wslbench.interop.torch_files import NotPlainError, map_state
 from wslbench.zoo._header import header_length
 from wslbench.zoo.models import FloatArray
+
+if TYPE_CHECKING:
+    import torch
 
 _WRAPPERS = ("module.", "_orig_mod.")  # of networks that were trained in parallel, and compiled ones
 _MAX_ALIASES = 16  # tied tensors share a storage, so that all of them together may be larger than their file
 
 Arrays = dict[str, np.ndarray[Any, Any]]
+Sized = TypeVar("Sized", "np.ndarray[Any, Any]", "torch.Tensor")
 
 
 def read_tensors(path: Path) -> dict[str, FloatArray]:
@@ -105,11 +110,15 @@ def _read_npy(file: Any, member: zipfile.ZipInfo, path: Path) -> np.ndarray[Any,
 
 
 def _read_torch(path: Path) -> Arrays:
-    import torch
-
     mapped = zipfile.is_zipfile(path)  # files from before torch 1.6 are none, and cannot be mapped
     if mapped:
-        check_archive(path, stored=True)
+        members = check_archive(path, stored=True)
+        try:
+            return _unwrapped(_bounded(map_state(path, members), path))
+        except NotPlainError:
+            pass
+    import torch
+
     state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     return _unwrapped(_from_torch(state, path))
 
@@ -131,18 +140,24 @@ def _from_torch(state: object, path: Path) -> Arrays:
 
     if not isinstance(state, Mapping):
         raise ZooFormatError(f"{path} holds a {type(state).__name__}, not a state dict")
-    size, total = path.stat().st_size, 0
-    arrays: Arrays = {}
     for name, tensor in state.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
             raise ZooFormatError(f"{path}: entry {name!r} of the state dict is no tensor")
-        # Strides of 0 make a tensor of any size out of one number.
-        total += tensor.nbytes
-        if tensor.nbytes > size or total > _MAX_ALIASES * size:
-            raise ZooFormatError(f"{path} has {size} bytes, and its tensor {name!r} would unfold to more")
+    arrays: Arrays = {}
+    for name, tensor in _bounded(dict(state), path).items():
         plain = tensor.detach()
         arrays[name] = (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
     return arrays
+
+
+def _bounded(tensors: dict[str, Sized], path: Path) -> dict[str, Sized]:
+    """The tensors, none of which is larger than its file: strides of 0 make one of any size out of one number."""
+    size, total = path.stat().st_size, 0
+    for name, tensor in tensors.items():
+        total += tensor.nbytes
+        if tensor.nbytes > size or total > _MAX_ALIASES * size:
+            raise ZooFormatError(f"{path} has {size} bytes, and its tensor {name!r} would unfold to more")
+    return tensors
 
 
 def _unwrapped(arrays: Arrays) -> Arrays:
