@@ -43,10 +43,12 @@ def write_run(
     prefix: str = "",
     model_type: str = "Resnet18_width",
     landscape_epoch: int | None = LANDSCAPE_EPOCH,
+    learning_rate: float = 0.1,
     template: nn.Module | None = None,
 ) -> Path:
     """One run's folder; what the metrics of the landscape are depends on the cell alone."""
-    folder = tree / f"NN_tune_trainable_{width:03d}{batch_size:05d}_{seed}_width={width},batchsize={batch_size}"
+    varied = f"width={width},lr={learning_rate},seed={seed},batchsize={batch_size}"
+    folder = tree / f"NN_tune_trainable_{width:03d}{batch_size:05d}_{seed:05d}_{varied}"
     folder.mkdir(parents=True)
     config: dict[str, Any] = {
         "model::type": model_type,
@@ -58,7 +60,7 @@ def write_run(
         "model::use_bias": False,
         "model::width": width,
         "optim::optimizer": "sgd",
-        "optim::lr": 0.1,
+        "optim::lr": learning_rate,
         "optim::wd": 0.0005,
         "optim::momentum": 0.9,
         "optim::scheduler": "OneCycleLR",
@@ -86,9 +88,9 @@ def write_run(
         lines.append(
             {
                 "train_loss": loss(epoch) / (accumulated if epoch else 1),
-                "train_acc": 0.1 + 0.01 * epoch,
+                "train_acc": 0.1 + 0.8 * epoch / planned,
                 "test_loss": 2 * loss(epoch),
-                "test_acc": 0.1 + 0.02 * epoch + 0.001 * seed,
+                "test_acc": 0.1 + 0.5 * epoch / planned + 0.001 * seed,
                 "training_iteration": epoch,
                 "iterations_since_restore": epoch + 1 if restarted_at is None else max(1, epoch + 1 - restarted_at),
                 "time_total_s": 12.5 * epoch,
