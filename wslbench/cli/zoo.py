@@ -1,4 +1,4 @@
-"""``wslbench zoo``: list, describe, verify, draw, build, annotate and import zoos."""
+"""``wslbench zoo``: list, describe, verify, draw, build, annotate, import and export zoos."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import typer
 
 from wslbench.cli.zoo_annotate import annotate
 from wslbench.cli.zoo_build import build
+from wslbench.cli.zoo_export import export
 from wslbench.cli.zoo_import import import_
 from wslbench.cli.zoo_plot import plot
 from wslbench.cli.zoo_report import report
 
 app = typer.Typer(
     name="zoo",
-    help="List, describe, verify, draw, build, annotate and import model zoos.",
+    help="List, describe, verify, draw, build, annotate, import and export model zoos.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command()(build)
 app.command()(annotate)
 app.command("import")(import_)
+app.command()(export)
 app.command()(plot)
 app.command()(report)
 

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
 def import_(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The foreign zoo's folder.")],
-    layout: Annotated[str, typer.Option("--format", help="Its layout: state-dicts or ptmz.")],
+    layout: Annotated[
+        str, typer.Option("--format", help="Its layout: state-dicts, ptmz or smallcnn; table for an exported one.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Where the zoo will stand; must not exist yet.")],
-    train_size: Annotated[int, typer.Option("--train-size", min=1, help="Train samples of the networks' data.")],
+    train_size: Annotated[
+        int | None, typer.Option("--train-size", min=1, help="Train samples of the networks' data; has to be said.")
+    ] = None,
     architecture: Annotated[
         str | None,
         typer.Option(
@@ -41,7 +45,10 @@ def import_(
     licence: Annotated[str, typer.Option("--licence", help="The weights' licence.")] = "unknown",
     citation: Annotated[str, typer.Option("--citation", help="Whom to cite.")] = "unknown",
 ) -> None:
-    """Import a zoo, verified; goes on where an earlier, interrupted call stopped. Phases are not invented."""
+    """Import a zoo, verified; goes on where an earlier, interrupted call stopped. Phases are not invented.
+
+    A folder that `wslbench zoo export` wrote needs no options: it comes back as it was.
+    """
     from rich.console import Console
 
     from wslbench.cli._work_progress import work_progress

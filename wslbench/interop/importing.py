@@ -13,6 +13,7 @@ from wslbench.errors import SplitError, ZooDamagedError, ZooFormatError
 from wslbench.interop.formats import FORMATS, ImportFormat
 from wslbench.interop.listing import ImportOptions, Listing
 from wslbench.interop.networks import Networks, described, undescribed
+from wslbench.interop.restoring import RESTORED, is_exported, restore_zoo
 from wslbench.interop.tabulation import tabulate
 from wslbench.zoo import Axis, DataSetCard, Split, Zoo, ZooCard, ZooWriter, make_split, verify
 from wslbench.zoo.hashing import hash_json
@@ -32,7 +33,7 @@ def import_zoo(
     options: ImportOptions,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Zoo:
-    """Bring a foreign zoo into the zoo format; an interrupted import goes on where it was.
+    """Bring a foreign zoo into the zoo format, or an exported one back; an interrupted import goes on where it was.
 
     One cell is in memory at a time. The zoo is verified, all weights included, before it is returned.
 
@@ -41,7 +42,7 @@ def import_zoo(
     source
         The foreign zoo's folder.
     layout
-        A key of :data:`FORMATS`.
+        A key of :data:`FORMATS`, or what a zoo was exported as; of an exported one the options say nothing.
     destination
         Where the zoo will stand; must not exist yet.
     options
@@ -56,8 +57,14 @@ def import_zoo(
     ZooError
         If the destination is taken, or an interrupted import to it had another source or other options.
     """
+    if layout in RESTORED and is_exported(source):
+        return restore_zoo(source, layout, destination, on_progress)
     if layout not in FORMATS:
-        raise ZooFormatError(f"unknown import format {layout!r}: there are {', '.join(sorted(FORMATS))}")
+        known = ", ".join(sorted({*FORMATS, *RESTORED}))
+        hint = f", and {source} holds no exported zoo" if layout in RESTORED else ""
+        raise ZooFormatError(f"unknown import format {layout!r}{hint}: there are {known}")
+    if options.train_size is None:
+        raise ZooFormatError("how many train samples the networks have seen has to be said, by --train-size")
     if not is_name(options.name):
         raise ZooFormatError(f"{options.name!r} cannot name a zoo: letters, digits and . _ + = - only")
     chosen = FORMATS[layout]
@@ -136,6 +143,7 @@ def _card(
         [name, (status := (source / name).stat()).st_size, status.st_mtime_ns] for name in dict.fromkeys(table["file"])
     ]
     rows = table.drop(columns="phase").to_json(orient="split", double_precision=15)
+    assert options.train_size is not None
     load, temperature = (Axis(column=axis, label=axis, values=np.unique(table[axis]).tolist()) for axis in axes)
     recipe = {
         "imported_from": layout,
