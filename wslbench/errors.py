@@ -49,6 +49,10 @@ class ArchitectureError(WslbenchError):
     """No such architecture, arguments that it does not take, or a network whose symmetries cannot be derived."""
 
 
+class UnknownInputsError(ArchitectureError, AttributeError):
+    """Networks do not say which inputs they take; also the ``AttributeError`` that reading their shape would raise."""
+
+
 class DatasetError(WslbenchError):
     """A data set is unknown, absent or damaged."""
 

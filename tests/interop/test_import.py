@@ -15,7 +15,7 @@ from tests.interop.controllers import ARCHITECTURE, OPTIONS, SHAPES, write_contr
 from wslbench.architectures import Architecture
 from wslbench.errors import ZooError, ZooFormatError
 from wslbench.interop import import_zoo
-from wslbench.interop.formats import FORMATS, ImportFormat
+from wslbench.interop.formats import FORMATS, ImportFormat, file_by_file
 from wslbench.interop.tensors import read_tensors
 from wslbench.zoo import verify
 
@@ -56,12 +56,14 @@ def test_an_interrupted_import_goes_on(source: Path, tmp_path: Path, monkeypatch
         return read_tensors(path)
 
     listing = FORMATS["state-dicts"].listing
-    monkeypatch.setitem(FORMATS, "state-dicts", ImportFormat(listing, counted))
+    monkeypatch.setitem(FORMATS, "state-dicts", ImportFormat(listing, file_by_file(counted), ""))
     with pytest.raises(KeyboardInterrupt):
         import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
     first = read.copy()
     monkeypatch.setitem(
-        FORMATS, "state-dicts", ImportFormat(listing, lambda path: read.append(path) or read_tensors(path))
+        FORMATS,
+        "state-dicts",
+        ImportFormat(listing, file_by_file(lambda path: read.append(path) or read_tensors(path)), ""),
     )
     resumed = import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
     assert len(first) == 5
@@ -120,7 +122,7 @@ def test_a_file_outside_the_source_is_refused(source: Path, tmp_path: Path) -> N
 
 
 def test_wrong_options_are_named(source: Path, tmp_path: Path) -> None:
-    with pytest.raises(ZooFormatError, match="unknown import format 'nonsense': there are state-dicts"):
+    with pytest.raises(ZooFormatError, match="unknown import format 'nonsense': there are ptmz, state-dicts, table"):
         import_zoo(source, "nonsense", tmp_path / "zoo", OPTIONS)
     with pytest.raises(ZooFormatError, match="no column 'width'"):
         import_zoo(source, "state-dicts", tmp_path / "zoo", replace(OPTIONS, load="width"))

@@ -4,6 +4,6 @@ An :class:`Architecture` is a builder's name plus arguments; from it, and from n
 ``nn.Module``. Importing this package does not load torch.
 """
 
-from wslbench.architectures._architecture import BUILDERS, Architecture
+from wslbench.architectures._architecture import BUILDERS, TENSORS, Architecture
 
-__all__ = ["BUILDERS", "Architecture"]
+__all__ = ["BUILDERS", "TENSORS", "Architecture"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from wslbench.errors import ArchitectureError
+from wslbench.errors import ArchitectureError, UnknownInputsError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,6 +23,9 @@ BUILDERS: dict[str, str] = {
     "vit": "wslbench.architectures.vit:ViT",
 }
 
+TENSORS = "tensors"
+"""The builder of networks that nobody described: their tensors by name, and no function."""
+
 
 class Architecture(BaseModel):
     """A builder's name and arguments, as zoo cards store them.
@@ -30,7 +33,7 @@ class Architecture(BaseModel):
     Attributes
     ----------
     builder
-        A key of :data:`BUILDERS`.
+        A key of :data:`BUILDERS`, or :data:`TENSORS`.
     arguments
         Keyword arguments of the builder: integers, floats, strings, booleans, or lists of them.
     """
@@ -48,10 +51,11 @@ class Architecture(BaseModel):
         ArchitectureError
             If the builder is unknown or does not take these arguments.
         """
-        if self.builder not in BUILDERS:
+        places = {**BUILDERS, TENSORS: "wslbench.architectures.tensors:Tensors"}
+        if self.builder not in places:
             known = ", ".join(sorted(BUILDERS))
             raise ArchitectureError(f"unknown architecture {self.builder!r}: this wslbench builds {known}")
-        module_name, builder_name = BUILDERS[self.builder].split(":")
+        module_name, builder_name = places[self.builder].split(":")
         builder = getattr(importlib.import_module(module_name), builder_name)
         try:
             network: nn.Module = builder(**self.arguments)
@@ -77,12 +81,15 @@ class Architecture(BaseModel):
         Raises
         ------
         ArchitectureError
-            If the builder is unknown or does not take these arguments.
+            If the builder is unknown or does not take these arguments; :class:`~wslbench.errors.UnknownInputsError`
+            if its networks do not say which inputs they take.
         """
         import torch
 
         with torch.device("meta"):
             network: Any = self.module()
+        if not hasattr(network, "example_shape"):
+            raise UnknownInputsError(f"{self.builder} networks do not say which inputs they take (example_shape)")
         generator = torch.Generator().manual_seed(0)
         shape = (batch, *network.example_shape)
         if hasattr(network, "vocabulary"):

@@ -1,4 +1,4 @@
-"""``wslbench zoo``: list, describe, verify, draw, build, annotate, import, pull and push zoos."""
+"""``wslbench zoo``: list, describe, verify, draw, build, annotate, import, export, pull and push zoos."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from wslbench.cli.zoo_annotate import annotate
 from wslbench.cli.zoo_build import build
+from wslbench.cli.zoo_export import export
 from wslbench.cli.zoo_hub import pull, push
 from wslbench.cli.zoo_import import import_
 from wslbench.cli.zoo_plot import plot
@@ -15,7 +16,7 @@ from wslbench.cli.zoo_report import report
 
 app = typer.Typer(
     name="zoo",
-    help="List, describe, verify, draw, build, annotate, import, pull and push model zoos.",
+    help="List, describe, verify, draw, build, annotate, import, export, pull and push model zoos.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -25,6 +26,7 @@ app.command()(annotate)
 app.command("import")(import_)
 app.command()(pull)
 app.command()(push)
+app.command()(export)
 app.command()(plot)
 app.command()(report)
 

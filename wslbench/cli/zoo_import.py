@@ -13,15 +13,31 @@ if TYPE_CHECKING:
 
 def import_(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The foreign zoo's folder.")],
-    layout: Annotated[str, typer.Option("--format", help="Its layout: state-dicts.")],
-    out: Annotated[Path, typer.Option("--out", help="Where the zoo will stand; must not exist yet.")],
-    architecture: Annotated[
-        str, typer.Option("--architecture", help="Builder and arguments: 'mlp in_features=5 hidden=[50,50] ...'.")
+    layout: Annotated[
+        str, typer.Option("--format", help="Its layout: state-dicts, ptmz or smallcnn; table for an exported one.")
     ],
-    load: Annotated[str, typer.Option("--load", help="The metadata's column that is the load axis.")],
-    temperature: Annotated[str, typer.Option("--temperature", help="The column that is the temperature axis.")],
-    data_set: Annotated[str, typer.Option("--data-set", help="Name of the data that the networks were trained on.")],
-    train_size: Annotated[int, typer.Option("--train-size", min=1, help="Its train samples.")],
+    out: Annotated[Path, typer.Option("--out", help="Where the zoo will stand; must not exist yet.")],
+    train_size: Annotated[
+        int | None, typer.Option("--train-size", min=1, help="Train samples of the networks' data; has to be said.")
+    ] = None,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            "--architecture",
+            help="Builder and arguments: 'mlp in_features=5 hidden=[50,50] ...'; width=@COLUMN takes a column's value. "
+            "[default: what the files say; else tensors by name, for methods that read weights alone]",
+        ),
+    ] = None,
+    load: Annotated[
+        str | None, typer.Option("--load", help="The column that is the load axis. [default: the layout's]")
+    ] = None,
+    temperature: Annotated[
+        str | None, typer.Option("--temperature", help="The column that is the temperature axis.")
+    ] = None,
+    data_set: Annotated[str, typer.Option("--data-set", help="Name of the networks' data.")] = "unknown",
+    test_size: Annotated[
+        int | None, typer.Option("--test-size", min=1, help="Its test samples, which the logit scale needs.")
+    ] = None,
     metadata: Annotated[
         Path | None, typer.Option("--metadata", help="CSV, first column the file. [default: SOURCE/metadata.csv]")
     ] = None,
@@ -29,7 +45,10 @@ def import_(
     licence: Annotated[str, typer.Option("--licence", help="The weights' licence.")] = "unknown",
     citation: Annotated[str, typer.Option("--citation", help="Whom to cite.")] = "unknown",
 ) -> None:
-    """Import a zoo, verified; goes on where an earlier, interrupted call stopped. Phases are not invented."""
+    """Import a zoo, verified; goes on where an earlier, interrupted call stopped. Phases are not invented.
+
+    A folder that `wslbench zoo export` wrote needs no options: it comes back as it was.
+    """
     from rich.console import Console
 
     from wslbench.cli._work_progress import work_progress
@@ -38,11 +57,12 @@ def import_(
     destination = out.absolute()
     options = ImportOptions(
         name=name or destination.name,
-        architecture=_architecture(architecture),
+        architecture=None if architecture is None else _architecture(architecture),
         load=load,
         temperature=temperature,
         data_set=data_set,
         train_size=train_size,
+        test_size=test_size,
         metadata=metadata,
         licence=licence,
         citation=citation,

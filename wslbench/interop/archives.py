@@ -33,8 +33,13 @@ def most_unfolded_bytes(file_bytes: int) -> int:
     return max(_ALWAYS_FINE_BYTES, _MAX_FOLD * file_bytes)
 
 
-def open_archive(path: Path) -> zipfile.ZipFile:
+def open_archive(path: Path, *, stored: bool = False) -> zipfile.ZipFile:
     """Open a zip archive whose entries have sane names, each once, and together do not unfold without measure.
+
+    Parameters
+    ----------
+    stored
+        Whether entries have to stand in the archive as they are, as torch writes them.
 
     Raises
     ------
@@ -51,7 +56,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise ZooFormatError(f"{path} is no sound zip archive: {error}") from error
     try:
-        _check_entries(path, size, archive.infolist())
+        _check_entries(path, size, archive.infolist(), stored)
     except BaseException:
         archive.close()
         raise
@@ -81,16 +86,22 @@ def _check_directory(path: Path, size: int) -> None:
         )
 
 
-def _check_entries(path: Path, size: int, entries: list[zipfile.ZipInfo]) -> None:
+def _check_entries(path: Path, size: int, entries: list[zipfile.ZipInfo], stored: bool) -> None:
     names = [entry.filename for entry in entries]
     if len(set(names)) != len(names):
         raise ZooFormatError(f"{path} holds two entries of one name")
     for name in names:
-        if name.startswith("/") or ".." in PurePosixPath(name).parts:
+        if name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
             raise ZooFormatError(f"{path} holds an entry {name!r}, which leads out of the archive")
+        if not name.isprintable():
+            raise ZooFormatError(f"{path} holds an entry {name!r}, which is not printable")
     unfolded = sum(entry.file_size for entry in entries)
     if unfolded > most_unfolded_bytes(size):
         raise ZooFormatError(
             f"{path} unfolds from {size} to {unfolded} bytes, more than any weights do: if they are true, save them "
             "without compression"
         )
+    if stored and any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise ZooFormatError(f"{path} is compressed, which torch.save never does")
+    if sum(entry.compress_size for entry in entries) > size:
+        raise ZooFormatError(f"{path} has {size} bytes and entries of more: they overlap")

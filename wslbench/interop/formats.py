@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from wslbench.architectures import Architecture
+from wslbench.interop.listing import ImportOptions, Listing, Rows
 from wslbench.interop.state_dicts import list_state_dicts
-from wslbench.interop.tensors import read_tensors
+from wslbench.interop.tensors import read_checkpoint, read_tensors
+from wslbench.interop.tune_trees import list_phase_zoo
 from wslbench.zoo.models import FloatArray
-
-
-@dataclass(frozen=True)
-class ImportOptions:
-    """What the user says about a foreign zoo, because its files do not.
-
-    Attributes
-    ----------
-    name
-        The zoo's name.
-    architecture
-        The network that all state dicts belong to.
-    load, temperature
-        Columns of the metadata that span the grid of cells.
-    data_set, train_size
-        The data that the networks were trained on, and its size in samples.
-    metadata
-        A CSV file whose first column names the state dicts; None: ``metadata.csv`` in the source.
-    licence, citation, description
-        For the zoo's card.
-    """
-
-    name: str
-    architecture: Architecture
-    load: str
-    temperature: str
-    data_set: str
-    train_size: int
-    metadata: Path | None = None
-    licence: str = "unknown"
-    citation: str = "unknown"
-    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,14 +20,30 @@ class ImportFormat:
     Attributes
     ----------
     listing
-        From source folder and metadata file: a row a checkpoint, with the columns ``file`` (inside the source),
-        optionally ``seed`` and ``epoch``, and whatever is known of it.
+        From source and options: what is in the source, without reading a weight.
     read
-        From a file's path: its tensors, by name.
+        From source and rows of the listing's table: the tensors of each, one after the other, by name.
+    about
+        One line for people.
     """
 
-    listing: Callable[[Path, Path | None], pd.DataFrame]
-    read: Callable[[Path], Mapping[str, FloatArray]]
+    listing: Callable[[Path, ImportOptions], Listing]
+    read: Callable[[Path, Rows], Iterator[Mapping[str, FloatArray]]]
+    about: str
 
 
-FORMATS: dict[str, ImportFormat] = {"state-dicts": ImportFormat(list_state_dicts, read_tensors)}
+def file_by_file(
+    read: Callable[[Path], Mapping[str, FloatArray]],
+) -> Callable[[Path, Rows], Iterator[Mapping[str, FloatArray]]]:
+    """The reader of a layout in which each checkpoint is a file of its own, named in the column ``file``."""
+    return lambda source, rows: (read(source / file) for file in rows["file"])
+
+
+FORMATS: dict[str, ImportFormat] = {
+    "state-dicts": ImportFormat(
+        list_state_dicts, file_by_file(read_tensors), "a folder of .safetensors, .pt or .npz files, and a CSV file"
+    ),
+    "ptmz": ImportFormat(
+        list_phase_zoo, file_by_file(read_checkpoint), "the phase-transition zoos: a Ray Tune tree, a folder a run"
+    ),
+}

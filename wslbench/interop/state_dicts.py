@@ -9,12 +9,13 @@ import pandas as pd
 
 from wslbench.errors import ZooFormatError
 from wslbench.foreign_text import has_control_characters, read_bytes
+from wslbench.interop.listing import ImportOptions, Listing
 
 _MAX_BYTES = 64 * 2**20  # a hundred thousand checkpoints with all that is known of them
 _MAX_LINE_BYTES = 2**16
 
 
-def list_state_dicts(source: Path, metadata: Path | None) -> pd.DataFrame:
+def list_state_dicts(source: Path, options: ImportOptions) -> Listing:
     """A row a state dict, as the CSV lists them; its first column, the file, is named ``file``.
 
     Raises
@@ -22,7 +23,7 @@ def list_state_dicts(source: Path, metadata: Path | None) -> pd.DataFrame:
     ZooFormatError
         If the CSV cannot be read, names a file twice, or one that is not in the source folder.
     """
-    path = metadata or source / "metadata.csv"
+    path = options.metadata or source / "metadata.csv"
     try:
         content = read_bytes(path, _MAX_BYTES)
         _check_rows(content)
@@ -42,7 +43,7 @@ def list_state_dicts(source: Path, metadata: Path | None) -> pd.DataFrame:
             raise ZooFormatError(f"{path} names {name!r}, which is outside {source}")
         if not file.is_file():
             raise ZooFormatError(f"{path} names {name!r}, which is no file in {source}")
-    return table
+    return Listing(table)
 
 
 def _check_rows(content: bytes) -> None:

@@ -1,45 +1,65 @@
-"""State dicts from files that are not trusted: nothing in them is executed."""
+"""State dicts from files that are not trusted: nothing in them is executed, nothing larger than the file comes out."""
 
 from __future__ import annotations
 
 import json
 import math
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from wslbench.errors import ZooDamagedError, ZooFormatError
-from wslbench.interop.archives import most_unfolded_bytes, open_archive, refuse_special
+from wslbench.interop.archives import open_archive, refuse_special
 from wslbench.interop.torch_files import load_torch
+from wslbench.interop.torch_mapping import NotPlainError, map_state
 from wslbench.zoo._header import header_length, unique_keys
 from wslbench.zoo.models import FloatArray
 
-SUFFIXES = (".safetensors", ".pt", ".npz")
+if TYPE_CHECKING:
+    import torch
+
+_WRAPPERS = ("module.", "_orig_mod.")  # of networks that were trained in parallel, and compiled ones
+_MAX_ALIASES = 16  # tied tensors share a storage, so that all of them together may be larger than their file
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+Sized = TypeVar("Sized", "np.ndarray[Any, Any]", "torch.Tensor")
 
 
 def read_tensors(path: Path) -> dict[str, FloatArray]:
-    """The floating-point tensors of a ``.safetensors``, ``.pt`` or ``.npz`` file, as float32, by name.
+    """The floating-point tensors of a ``.safetensors``, ``.pt``, ``.pth`` or ``.npz`` file, as float32, by name.
 
-    Integers (counters, indices) are left out: zoos never store them.
+    Whole numbers (counters, indices) are left out: zoos never store them. Tensors may be views of the mapped file.
 
     Raises
     ------
     ZooFormatError
-        If the file cannot be read without executing code, holds something else than tensors, a number that is not
-        finite, or one that float32 cannot hold exactly.
+        If the file cannot be read without executing code, unfolds to far more than its size, holds something else
+        than tensors, a number that is not finite, or one that float32 cannot hold exactly.
     """
-    if path.suffix not in SUFFIXES:
-        raise ZooFormatError(f"{path}: state dicts are read from {', '.join(SUFFIXES)} files")
+    if path.suffix not in _READERS:
+        raise ZooFormatError(f"{path}: state dicts are read from {', '.join(_READERS)} files")
+    return _read(path, _READERS[path.suffix])
+
+
+def read_checkpoint(path: Path) -> dict[str, FloatArray]:
+    """As :func:`read_tensors`, of a file that ``torch.save`` wrote, whatever its name."""
+    return _read(path, _read_torch)
+
+
+def _read(path: Path, reader: Callable[[Path], Arrays]) -> dict[str, FloatArray]:
     try:
         refuse_special(path)
-        raw = _READERS[path.suffix](path)
+        raw = reader(path)
     except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ZooFormatError(f"{path} cannot be read as a plain state dict: {reason}") from error
-    return {name: _exact(values, name, path) for name, values in raw.items() if values.dtype.kind not in "iub"}
+    floating = {name: values for name, values in raw.items() if values.dtype.kind not in "iub"}
+    if not floating:
+        raise ZooFormatError(f"{path} holds no floating-point tensor")
+    return {name: _exact(values, name, path) for name, values in floating.items()}
 
 
 def _exact(values: np.ndarray[Any, Any], name: str, path: Path) -> FloatArray:
@@ -47,6 +67,8 @@ def _exact(values: np.ndarray[Any, Any], name: str, path: Path) -> FloatArray:
         raise ZooFormatError(f"{path}: tensor {name!r} is {values.dtype}, not real numbers")
     if not np.isfinite(values).all():
         raise ZooFormatError(f"{path}: tensor {name!r} holds values that are not finite")
+    if values.dtype == np.float32:
+        return values.astype(np.float32, copy=False)
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
     if not np.array_equal(single, values):
@@ -56,7 +78,7 @@ def _exact(values: np.ndarray[Any, Any], name: str, path: Path) -> FloatArray:
     return single
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def _read_npz(path: Path) -> Arrays:
     with open_archive(path) as archive:
         return dict(_npz_entries(path, archive))
 
@@ -91,11 +113,20 @@ def _npy_header(file: IO[bytes], path: Path, name: str) -> tuple[tuple[int, ...]
     return shape, dtype, file.tell()
 
 
-def _read_torch(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    return _from_torch(load_torch(path), path)
+def _read_torch(path: Path) -> Arrays:
+    if not zipfile.is_zipfile(path):
+        raise ZooFormatError(
+            f"{path} is no sound zip archive, which torch.save writes since version 1.6: load it and save it again"
+        )
+    with open_archive(path, stored=True) as archive:
+        members = archive.infolist()
+    try:
+        return _unwrapped(_bounded(map_state(path, members), path))
+    except NotPlainError:
+        return _unwrapped(_from_torch(load_torch(path), path))
 
 
-def _read_safetensors(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def _read_safetensors(path: Path) -> Arrays:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -116,13 +147,11 @@ def _check_safetensors_header(path: Path) -> None:
             raise ZooFormatError(f"{path} is no sound safetensors file: {error}") from error
 
 
-def _from_torch(state: object, path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def _from_torch(state: object, path: Path) -> Arrays:
     import torch
 
     if not isinstance(state, Mapping):
         raise ZooFormatError(f"{path} holds a {type(state).__name__}, not a state dict")
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    left = most_unfolded_bytes(path.stat().st_size)
     for name, tensor in state.items():
         if not isinstance(name, str):
             raise ZooFormatError(f"{path}: the state dict has a {type(name).__name__} among its names")
@@ -130,12 +159,34 @@ def _from_torch(state: object, path: Path) -> dict[str, np.ndarray[Any, Any]]:
             raise ZooFormatError(f"{path}: entry {name!r} of the state dict is no tensor")
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
             raise ZooFormatError(f"{path}: tensor {name!r} is not stored value by value")
-        left -= tensor.numel() * tensor.element_size()  # strides of 0 make any number of values of a single one
-        if left < 0:
-            raise ZooFormatError(f"{path}: its tensors unfold to more values than the file can hold")
+    arrays: Arrays = {}
+    for name, tensor in _bounded(dict(state), path).items():
         plain = tensor.detach()
         arrays[name] = (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
     return arrays
 
 
-_READERS = {".npz": _read_npz, ".pt": _read_torch, ".safetensors": _read_safetensors}
+def _bounded(tensors: dict[str, Sized], path: Path) -> dict[str, Sized]:
+    """The tensors, none of which is larger than its file: strides of 0 make one of any size out of one number."""
+    size, total = path.stat().st_size, 0
+    for name, tensor in tensors.items():
+        total += tensor.nbytes
+        if tensor.nbytes > size or total > _MAX_ALIASES * size:
+            raise ZooFormatError(f"{path}: its tensor {name!r} would unfold to more values than the file can hold")
+    return tensors
+
+
+def _unwrapped(arrays: Arrays) -> Arrays:
+    """Names as the network itself has them, without what a wrapper around it puts before each."""
+    for prefix in (*_WRAPPERS, *_WRAPPERS):
+        if arrays and all(name.startswith(prefix) for name in arrays):
+            arrays = {name.removeprefix(prefix): values for name, values in arrays.items()}
+    return arrays
+
+
+_READERS: dict[str, Callable[[Path], Arrays]] = {
+    ".npz": _read_npz,
+    ".pt": _read_torch,
+    ".pth": _read_torch,
+    ".safetensors": _read_safetensors,
+}

@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from wslbench.architectures import Architecture
 from wslbench.errors import SplitError, ZooError, ZooFormatError
 from wslbench.zoo.documents import write_card, write_manifest
 from wslbench.zoo.hashing import hash_annotations, hash_shards, hash_tensors
@@ -48,7 +49,7 @@ def compact_weights(
 ) -> tuple[pd.DataFrame, WeightsEntry]:
     """Write all shards; return the table with ids and places, in order of shards and rows, and the weights' entry."""
     table = _identified(table, card.name)
-    models = _staged_models(table, card, staging)
+    staged_rows = _staged_rows(table, staging)
     shards: dict[str, ShardEntry] = {}
     parts: list[pd.DataFrame] = []
     for group, rows in table.groupby(["architecture", "epoch"], sort=True):
@@ -59,53 +60,72 @@ def compact_weights(
         for number, first in enumerate(range(0, len(rows), per_shard)):
             part = rows.iloc[first : first + per_shard]
             shard = f"weights/{architecture}/{epoch}-{number}.safetensors"
-            shards[shard] = _write_shard(folder, shard, models[part["position"].to_numpy()], int(epoch))
+            # Mapped shard by shard: pages that were read stay in memory for as long as their file is mapped.
+            models = _staged_models(part, card.architectures[architecture], staging, staged_rows)
+            shards[shard] = _write_shard(folder, shard, models, int(epoch))
             parts.append(part.assign(shard=shard, row=np.arange(len(part))))
-    placed = pd.concat(parts, ignore_index=True).drop(columns="position")
+    placed = pd.concat(parts, ignore_index=True)
     return placed, WeightsEntry(hash=hash_shards(shards), shards=shards)
 
 
 def _identified(table: pd.DataFrame, zoo: str) -> pd.DataFrame:
-    """The table in order of freshly computed ids, which say nothing about the cells; ``position`` counts the rows."""
+    """The table in order of freshly computed ids, which say nothing about the cells."""
     table = table.reset_index(drop=True).drop(columns=["model_id", "shard", "row"], errors="ignore")
     checkpoints = list(zip(table["cell_id"], table["seed"], table["epoch"], strict=True))
     if "run_id" not in table.columns:
         table.insert(0, "run_id", [run_id(cell, seed) for cell, seed, _ in checkpoints])
     table.insert(0, "model_id", [model_id(zoo, *checkpoint) for checkpoint in checkpoints])
-    table = table.sort_values("model_id", ignore_index=True)
-    return table.assign(position=np.arange(len(table)))
+    return table.sort_values("model_id", ignore_index=True)
 
 
-def _staged_models(table: pd.DataFrame, card: ZooCard, staging: Staging) -> Models:
-    """The table's checkpoints, in its order, out of the staged cells."""
-    sources: list[Source] = []
-    places: dict[tuple[str, int, int], tuple[int, int]] = {}
-    architecture_of = dict(zip(table["cell_id"], table["architecture"], strict=True))
+_Checkpoint = tuple[str, int, int]  # cell, seed, epoch
+
+
+def _staged_rows(table: pd.DataFrame, staging: Staging) -> dict[_Checkpoint, int]:
+    """Where in its cell's stack of its epoch each checkpoint is staged; the table's have to be among them."""
     staged = staging.staged()
-    for cell_id, architecture in architecture_of.items():
+    places: dict[_Checkpoint, int] = {}
+    for cell_id in table["cell_id"].unique():
         if cell_id not in staged:
             raise ZooError(f"the table lists cell {cell_id!r}, which is not staged in {staging.folder}")
-        cell = staging.read(cell_id)
-        expected = template(card.architectures[architecture]).stored
-        for epoch, tensors in cell.weights.items():
-            found = {name: tensor.shape[1:] for name, tensor in tensors.items()}
-            if found != expected:
-                name = next(name for name in {**expected, **found} if found.get(name) != expected.get(name))
-                raise ZooFormatError(
-                    f"cell {cell_id!r}, epoch {epoch}: tensor {name!r} of architecture {architecture!r} should have "
-                    f"the shape {expected.get(name, 'nothing')}, staged is {found.get(name, 'nothing')}"
-                )
-            ordered = {name: tensors[name] for name in expected}
-            seeds = cell.rows["seed"][cell.rows["epoch"] == epoch]
-            for row, seed in enumerate(seeds):
-                places[cell_id, int(seed), epoch] = (len(sources), row)
-            sources.append(Source(architecture, card.architectures[architecture], partial(dict, ordered)))
-    try:
-        found_places = [places[key] for key in zip(table["cell_id"], table["seed"], table["epoch"], strict=True)]
-    except KeyError as error:
-        raise ZooError(f"the table lists a checkpoint that is not staged: (cell, seed, epoch) {error}") from error
-    which, rows = np.array(found_places, dtype=np.intp).T
-    return Models(table["model_id"].to_numpy(dtype=object), sources, which, rows)
+        for epoch, rows in staging.read_rows(cell_id).groupby("epoch"):
+            for row, seed in enumerate(rows["seed"]):
+                places[cell_id, int(seed), int(str(epoch))] = row
+    for key in _checkpoints(table):
+        if key not in places:
+            raise ZooError(f"the table lists a checkpoint that is not staged: (cell, seed, epoch) {key}")
+    return places
+
+
+def _checkpoints(table: pd.DataFrame) -> list[_Checkpoint]:
+    return [
+        (str(cell), int(seed), int(epoch))
+        for cell, seed, epoch in zip(table["cell_id"], table["seed"], table["epoch"], strict=True)
+    ]
+
+
+def _staged_models(
+    part: pd.DataFrame, architecture: Architecture, staging: Staging, staged_rows: dict[_Checkpoint, int]
+) -> Models:
+    """Checkpoints of one architecture and epoch, in their order, out of the staged cells."""
+    name, epoch = part["architecture"].iloc[0], int(part["epoch"].iloc[0])
+    expected = template(architecture).stored
+    number_of: dict[str, int] = {}
+    sources: list[Source] = []
+    for cell_id in part["cell_id"].unique():
+        tensors = staging.read_weights(cell_id, epoch)
+        found = {tensor: stack.shape[1:] for tensor, stack in tensors.items()}
+        if found != expected:
+            wrong = next(tensor for tensor in {**expected, **found} if found.get(tensor) != expected.get(tensor))
+            raise ZooFormatError(
+                f"cell {cell_id!r}, epoch {epoch}: tensor {wrong!r} of architecture {name!r} should have "
+                f"the shape {expected.get(wrong, 'nothing')}, staged is {found.get(wrong, 'nothing')}"
+            )
+        number_of[cell_id] = len(sources)
+        sources.append(Source(name, architecture, partial(dict, {tensor: tensors[tensor] for tensor in expected})))
+    which = np.array([number_of[cell_id] for cell_id in part["cell_id"]], dtype=np.intp)
+    rows = np.array([staged_rows[key] for key in _checkpoints(part)], dtype=np.intp)
+    return Models(part["model_id"].to_numpy(dtype=object), sources, which, rows)
 
 
 def _write_shard(folder: Path, shard: str, models: Models, epoch: int) -> ShardEntry:

@@ -121,14 +121,23 @@ class Staging:
         ZooError
             If the cell is not staged, or damaged.
         """
+        rows = self.read_rows(cell_id)
+        folder = self.folder / cell_id
+        pairs, _ = read_table(folder / "pairs.parquet", PAIR_COLUMNS, str(folder / "pairs.parquet"))
+        epochs = sorted(int(path.stem) for path in folder.glob("*.safetensors"))
+        return StagedCell(rows, {epoch: self.read_weights(cell_id, epoch) for epoch in epochs}, pairs)
+
+    def read_rows(self, cell_id: str) -> pd.DataFrame:
+        """The rows that are staged of a cell. Raises as :meth:`read` does."""
         folder = self.folder / cell_id
         if not folder.is_dir():
             raise ZooError(f"cell {cell_id!r} is not staged in {self.folder}")
-        rows, _ = read_table(folder / "rows.parquet", STAGED_COLUMNS, str(folder / "rows.parquet"))
-        pairs, _ = read_table(folder / "pairs.parquet", PAIR_COLUMNS, str(folder / "pairs.parquet"))
-        files = {int(path.stem): path for path in folder.glob("*.safetensors")}
-        weights = {epoch: map_file(path, str(path)).tensors for epoch, path in sorted(files.items())}
-        return StagedCell(rows, weights, pairs)
+        return read_table(folder / "rows.parquet", STAGED_COLUMNS, str(folder / "rows.parquet"))[0]
+
+    def read_weights(self, cell_id: str, epoch: int) -> dict[str, FloatArray]:
+        """The stacks that are staged of a cell's epoch, mapped anew. Raises as :meth:`read` does."""
+        path = self.folder / cell_id / f"{epoch}.safetensors"
+        return map_file(path, str(path)).tensors
 
 
 def _fingerprint(record: Path) -> object:

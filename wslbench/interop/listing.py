@@ -1,0 +1,75 @@
+"""What is known of a foreign zoo before its weights are read: from its user, and from its own files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import pandas as pd
+
+from wslbench.architectures import Architecture
+
+Rows: TypeAlias = pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the user says about a foreign zoo, because its files do not.
+
+    Attributes
+    ----------
+    name
+        The zoo's name.
+    architecture
+        The network that the state dicts belong to. An argument ``@column`` is taken from that column, checkpoint by
+        checkpoint, and left out where the column has no value. None: what the files say; where they say nothing, too,
+        networks are tensors by name, which statistics, spectra and tokens can be taken of.
+    load, temperature
+        Columns that span the grid of cells; None: what the layout has by custom.
+    data_set, train_size, test_size
+        The data that the networks were trained on, and its sizes in samples; the first has to be said.
+    metadata
+        A CSV file whose first column names the state dicts; None: ``metadata.csv`` in the source. Of layouts that
+        need one.
+    licence, citation, description
+        For the zoo's card.
+    """
+
+    name: str
+    architecture: Architecture | None
+    load: str | None
+    temperature: str | None
+    data_set: str
+    train_size: int | None
+    test_size: int | None = None
+    metadata: Path | None = None
+    licence: str = "unknown"
+    citation: str = "unknown"
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a foreign zoo holds.
+
+    Attributes
+    ----------
+    table
+        A row a checkpoint: ``file`` (inside the source), optionally ``seed`` and ``epoch``, and whatever is known.
+    architecture
+        As in :class:`ImportOptions`, where the files tell.
+    load, temperature
+        The axes by custom of the layout; None: it has none.
+    varied
+        Further columns in which runs of different cells differ.
+    measured_epoch
+        The epoch that annotations belong to; None: the last one.
+    """
+
+    table: pd.DataFrame
+    architecture: Architecture | None = None
+    load: str | None = None
+    temperature: str | None = None
+    varied: tuple[str, ...] = ()
+    measured_epoch: int | None = None

@@ -1,0 +1,76 @@
+"""From a listing to the table of a zoo: cells, seeds and epochs, checked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from wslbench.errors import ZooFormatError
+from wslbench.interop.listing import Listing
+from wslbench.zoo.identity import run_id
+from wslbench.zoo.schema import is_name
+from wslbench.zoo.splits import unit_name
+from wslbench.zoo.tables import MODEL_COLUMNS
+
+
+def tabulate(listing: Listing, load: str, temperature: str) -> pd.DataFrame:
+    """A row a checkpoint with everything that tasks read, but for its architecture.
+
+    Cells follow from the axes and from what else varies between runs that are not seeds of one another; seeds are
+    counted where none are given.
+
+    Raises
+    ------
+    ZooFormatError
+        If a column is missing, or holds what it cannot.
+    """
+    listed = listing.table
+    computed = set(MODEL_COLUMNS) - {"seed", "epoch"}
+    clash = sorted(computed & set(listed.columns))
+    if clash:
+        raise ZooFormatError(f"the metadata's column {clash[0]!r} is one that the zoo format computes: rename it")
+    for column in (load, temperature):
+        if column not in listed.columns:
+            raise ZooFormatError(f"the metadata has no column {column!r}; it has {', '.join(listed.columns)}")
+        if not pd.api.types.is_numeric_dtype(listed[column]) or not np.isfinite(listed[column]).all():
+            raise ZooFormatError(f"the metadata's column {column!r} is an axis of the grid, so it holds numbers alone")
+    table = listed.assign(cell_id=_cells(listing, load, temperature))
+    if "epoch" not in table.columns:
+        table["epoch"] = 0
+    if "seed" not in table.columns:
+        table["seed"] = table.groupby(["cell_id", "epoch"]).cumcount()
+    for column in ("seed", "epoch"):
+        if not pd.api.types.is_integer_dtype(table[column]) or (table[column] < 0).any():
+            raise ZooFormatError(f"the metadata's column {column!r} must hold integers from 0 on")
+    twice = table[table.duplicated(["cell_id", "seed", "epoch"])]
+    if len(twice):
+        raise ZooFormatError(
+            f"{twice.iloc[0]['file']} and another file are of the same cell, seed and epoch: is a seed column wrong?"
+        )
+    runs = [run_id(cell, seed) for cell, seed in zip(table["cell_id"], table["seed"], strict=True)]
+    epoch = listing.measured_epoch if listing.measured_epoch is not None else table["epoch"].max()
+    # What tasks read of every zoo: no phase, so no certainty of one; foreign runs count as finished unless told.
+    return table.assign(
+        run_id=runs,
+        measured=table["epoch"] == epoch,
+        phase=None,
+        phase_probability=np.nan,
+        unfinished=table["unfinished"].astype(bool) if "unfinished" in table.columns else False,
+    )
+
+
+def _cells(listing: Listing, load: str, temperature: str) -> list[str]:
+    named = {"load": load, "temperature": temperature}
+    named |= {column: column for column in listing.varied if column not in named.values()}
+    columns = [listing.table[column] for column in named.values()]
+    cells = [
+        "_".join(f"{name}={unit_name(value)}" for name, value in zip(named, values, strict=True))
+        for values in zip(*columns, strict=True)
+    ]
+    for cell_id in dict.fromkeys(cells):
+        if not is_name(cell_id):
+            raise ZooFormatError(
+                f"{cell_id!r} cannot name a cell (letters, digits and . _ + = - only, at most 128): "
+                f"change the values of {', '.join(named.values())}"
+            )
+    return cells

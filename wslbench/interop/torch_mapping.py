@@ -1,0 +1,243 @@
+"""Files that ``torch.save`` wrote of plain state dicts, mapped without torch: several times as fast, and no unpickling.
+
+Such a file is a zip archive of uncompressed members: one a storage, and a pickle that says which tensors lie where in
+them. The pickle is not executed. Its instructions are read by a loop that knows the twenty-odd of them which a state
+dict consists of, and that makes nothing but numbers, texts, tuples, dictionaries and views of the file. Where it meets
+anything else it gives up, and :func:`wslbench.interop.torch_files.load_torch` has to judge.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+_GLOBALS: Final = ("torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter", "collections OrderedDict")
+_DTYPES: Final = {
+    f"torch {kind}Storage": np.dtype(code)
+    for kind, code in {
+        "Float": "<f4",
+        "Double": "<f8",
+        "Half": "<f2",
+        "Long": "<i8",
+        "Int": "<i4",
+        "Short": "<i2",
+        "Char": "i1",
+        "Byte": "u1",
+        "Bool": "?",
+    }.items()
+}
+_LOCAL_HEADER_BYTES: Final = 30
+_MAX_PICKLE_BYTES: Final = 2**20  # names and shapes of thousands of tensors
+
+
+class NotPlainError(Exception):
+    """The file is not of the form that is understood here; it may be a sound one all the same."""
+
+
+class _Storage(NamedTuple):
+    dtype: np.dtype[Any]
+    key: str
+
+
+def map_state(path: Path, members: Sequence[zipfile.ZipInfo]) -> dict[str, np.ndarray[Any, Any]]:
+    """The tensors of a state dict by name, as read-only views of the mapped file.
+
+    Parameters
+    ----------
+    members
+        The archive's, which have been checked: stored uncompressed, and of no more bytes than the file.
+
+    Raises
+    ------
+    NotPlainError
+        If anything in the file is not as ``torch.save`` writes contiguous CPU tensors of a state dict.
+    """
+    pickles = [member for member in members if member.filename.endswith("/data.pkl")]
+    if len(pickles) != 1 or pickles[0].file_size > _MAX_PICKLE_BYTES:
+        raise NotPlainError
+    with path.open("rb") as file:
+        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    storages = _Storages(memory, members, pickles[0].filename.removesuffix("data.pkl"))
+    try:
+        state = _interpret(storages.content(pickles[0]), storages)
+    except (IndexError, KeyError, ValueError, TypeError, OverflowError, UnicodeDecodeError) as error:
+        raise NotPlainError from error
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, np.ndarray) for name, tensor in state.items()
+    ):
+        raise NotPlainError
+    return state
+
+
+class _Storages:
+    """The members of an archive by what the pickle calls them."""
+
+    def __init__(self, memory: mmap.mmap, members: Sequence[zipfile.ZipInfo], prefix: str) -> None:
+        self._memory = memory
+        self._members = {member.filename: member for member in members}
+        self._prefix = prefix
+        order = self._members.get(f"{prefix}byteorder")
+        if order is not None and self.content(order) != b"little":
+            raise NotPlainError
+
+    def content(self, member: zipfile.ZipInfo) -> bytes:
+        begin = self._begin(member)
+        return self._memory[begin : begin + member.file_size]
+
+    def _begin(self, member: zipfile.ZipInfo) -> int:
+        """Where a member's data begins: behind its local header, whose names need not be as long as the directory's."""
+        start = member.header_offset
+        header = self._memory[start : start + _LOCAL_HEADER_BYTES]
+        if header[:4] != b"PK\x03\x04" or len(header) < _LOCAL_HEADER_BYTES:
+            raise NotPlainError
+        begin = start + _LOCAL_HEADER_BYTES + int.from_bytes(header[26:28], "little")
+        begin += int.from_bytes(header[28:30], "little")
+        if begin + member.file_size > len(self._memory):
+            raise NotPlainError
+        return begin
+
+    def tensor(self, arguments: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+        """A call of ``_rebuild_tensor_v2``: storage, offset, shape, strides, and what does not matter here."""
+        storage, offset, shape, strides = arguments[:4]
+        if type(storage) is not _Storage or type(offset) is not int or offset < 0:
+            raise NotPlainError
+        if not all(type(size) is int and size >= 0 for size in shape) or not _contiguous(shape, strides):
+            raise NotPlainError
+        member = self._members[f"{self._prefix}data/{storage.key}"]
+        count, size = math.prod(shape), storage.dtype.itemsize
+        if (offset + count) * size > member.file_size:
+            raise NotPlainError
+        begin = self._begin(member) + offset * size
+        return np.frombuffer(self._memory, storage.dtype, count, begin).reshape(shape)
+
+
+def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    expected = 1
+    for size, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if size > 1 and stride != expected:
+            return False
+        expected *= size
+    return True
+
+
+def _interpret(code: bytes, storages: _Storages) -> object:
+    """Follow the pickle's instructions (those of ``pickletools``, by their letters), most frequent first."""
+    stack: list[Any] = []
+    marked: list[list[Any]] = []
+    memo: dict[int, Any] = {}
+    at = 0
+    while True:
+        operation = code[at]
+        at += 1
+        if operation == 0x71:  # q: BINPUT
+            memo[code[at]] = stack[-1]
+            at += 1
+        elif operation == 0x68:  # h: BINGET
+            stack.append(memo[code[at]])
+            at += 1
+        elif operation == 0x72:  # r: LONG_BINPUT
+            memo[int.from_bytes(code[at : at + 4], "little")] = stack[-1]
+            at += 4
+        elif operation == 0x4B:  # K: BININT1
+            stack.append(code[at])
+            at += 1
+        elif operation == 0x28:  # (: MARK
+            marked.append(stack)
+            stack = []
+        elif operation == 0x74:  # t: TUPLE
+            items = tuple(stack)
+            stack = marked.pop()
+            stack.append(items)
+        elif operation == 0x58:  # X: BINUNICODE
+            length = int.from_bytes(code[at : at + 4], "little")
+            at += 4
+            stack.append(code[at : at + length].decode())
+            at += length
+        elif operation == 0x6A:  # j: LONG_BINGET
+            stack.append(memo[int.from_bytes(code[at : at + 4], "little")])
+            at += 4
+        elif operation == 0x4D:  # M: BININT2
+            stack.append(code[at] | code[at + 1] << 8)
+            at += 2
+        elif operation == 0x52:  # R: REDUCE
+            arguments = stack.pop()
+            stack[-1] = _called(stack[-1], arguments, storages)
+        elif operation == 0x51:  # Q: BINPERSID
+            stack[-1] = _storage(stack[-1])
+        elif operation == 0x29:  # ): EMPTY_TUPLE
+            stack.append(())
+        elif operation == 0x89 or operation == 0x88:  # NEWFALSE, NEWTRUE
+            stack.append(operation == 0x88)
+        elif 0x85 <= operation <= 0x87:  # TUPLE1, TUPLE2, TUPLE3
+            count = operation - 0x84
+            stack[-count:] = [tuple(stack[-count:])]
+        elif operation == 0x4A:  # J: BININT
+            stack.append(int.from_bytes(code[at : at + 4], "little", signed=True))
+            at += 4
+        elif operation == 0x63:  # c: GLOBAL
+            end = code.index(b"\n", code.index(b"\n", at) + 1)
+            name = code[at:end].decode().replace("\n", " ")
+            if name not in _DTYPES and name not in _GLOBALS:
+                raise NotPlainError
+            stack.append(_Name(name))
+            at = end + 1
+        elif operation == 0x75:  # u: SETITEMS
+            items = tuple(stack)
+            stack = marked.pop()
+            for key, value in zip(items[::2], items[1::2], strict=True):
+                _set_item(stack[-1], key, value)
+        elif operation == 0x73:  # s: SETITEM
+            value, key = stack.pop(), stack.pop()
+            _set_item(stack[-1], key, value)
+        elif operation == 0x7D:  # }: EMPTY_DICT
+            stack.append({})
+        elif operation == 0x62:  # b: BUILD, by which modules' versions are attached to the dictionary: left out
+            stack.pop()
+        elif operation == 0x4E:  # N: NONE
+            stack.append(None)
+        elif operation == 0x80:  # PROTO
+            at += 1
+        elif operation == 0x2E and not marked and len(stack) == 1:  # .: STOP
+            return stack[0]
+        else:
+            raise NotPlainError
+
+
+class _Name(str):
+    """A global that the pickle names: a text, and distinct from every text in it."""
+
+    __slots__ = ()
+
+
+def _set_item(state: object, key: object, value: object) -> None:
+    # A tuple of tuples of itself takes for ever to hash: names alone.
+    if type(state) is not dict or type(key) is not str:
+        raise NotPlainError
+    state[key] = value
+
+
+def _called(function: object, arguments: tuple[Any, ...], storages: _Storages) -> object:
+    """What a call would make: a tensor, a parameter's tensor, or an empty dictionary."""
+    if type(function) is not _Name:
+        raise NotPlainError
+    if function == _GLOBALS[0]:
+        return storages.tensor(arguments)
+    if function == _GLOBALS[1] and isinstance(arguments[0], np.ndarray):
+        return arguments[0]
+    if function == _GLOBALS[2] and arguments == ():
+        return {}
+    raise NotPlainError
+
+
+def _storage(reference: tuple[Any, ...]) -> _Storage:
+    """What a persistent id stands for: ``("storage", type, key, device, size)``."""
+    kind, storage_type, key, device, _ = reference
+    if kind != "storage" or type(storage_type) is not _Name or type(key) is not str or device != "cpu":
+        raise NotPlainError
+    return _Storage(_DTYPES[storage_type], key)
