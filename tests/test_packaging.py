@@ -43,7 +43,12 @@ def test_the_wheel_holds_tasks_baselines_results_zoos_recipes_and_templates(whee
     assert {f"wslbench/zoos/{name}" for name in files_below(embedded_zoos_path())} <= names
     assert {
         f"wslbench/{folder}/{name}"
-        for folder in ("population/recipes", "annotation/definitions", "annotation/report/templates")
+        for folder in (
+            "population/recipes",
+            "annotation/definitions",
+            "annotation/report/templates",
+            "leaderboard/site/templates",
+        )
         for name in files_below(ROOT / "wslbench" / folder)
     } <= names
 

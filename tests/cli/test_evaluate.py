@@ -140,6 +140,19 @@ def test_amounts_of_memory_are_read_with_their_units(tiny, tmp_path: Path) -> No
     assert "out_of_memory" in done.stderr
 
 
+def test_without_bubblewrap_the_sandbox_gives_way_and_says_why(
+    tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wslbench.evaluation.bubblewrap.obstacle", lambda: "there is none: apt-get install bubblewrap")
+    options = ("--task", f"{NAME}.phase", "--seeds", "1", "--isolation", "sandbox", "--out", tmp_path / "out")
+    done = tiny("evaluate", write(tmp_path), *options, "--json")
+    assert done.returncode == 0
+    assert "apt-get install bubblewrap" in done.stderr
+    (record,) = json.loads(done.stdout)
+    assert record["tier"] == "process"
+    assert "apt-get install bubblewrap" in record["warnings"][0]
+
+
 def test_from_new_to_check(tmp_path: Path) -> None:
     assert wslbench("new", "mine.py", folder=tmp_path).returncode == 0
     done = wslbench("check", "mine.py", "--kind", "accuracy_prediction", folder=tmp_path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from tests.zoos import NAME
 from wslbench.bundled import bundled_path
 from wslbench.cli.tasks import app
 from wslbench.errors import UnknownTaskError
@@ -59,3 +60,17 @@ def test_validate_leaves_with_one_where_a_task_is_wrong(tmp_path: Path) -> None:
     ]
     assert all(text.startswith(f"mine.yaml, line {line}, tasks[2].column: ") for _, _, text in wrong)
     assert "4 of 73 tasks are wrong." in result.stderr
+
+
+def test_validate_takes_zoos_of_ones_own(built_tiny_zoo: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "format_version: 1\ndefault_protocol: new-load\nsuites: {}\ntasks:\n"
+        f"  - {{zoo: {NAME}, target: loss, version: 1, kind: accuracy_prediction, column: test_loss,\n"
+        "     protocols: [new-load], label: Loss, description: Loss.}\n"
+    )
+    without = CliRunner().invoke(app, ["validate", str(path)])
+    assert without.exit_code == 1
+    assert "no zoo 'tiny-cnn'" in without.stdout.lower()
+    result = CliRunner().invoke(app, ["validate", str(path), "--zoo", str(built_tiny_zoo)])
+    assert result.stdout.splitlines()[0] == f"ok     {NAME}.loss  30 models, 2 folds"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.synthetic import make_problem
-from wslbench.evaluation.bootstrap import draw_resamples, interval
+from wslbench.evaluation.bootstrap import draw_resamples, expanded_tail, interval
 from wslbench.tasks import problem_from_table
 
 
@@ -29,6 +29,20 @@ def test_cells_are_drawn_within_their_phase() -> None:
         members = np.array([phase_of[unit] == phase for unit in resamples.units])
         assert (resamples.weights[:, members].sum(axis=1) == members.sum()).all()
     assert resamples.weights[1:].max() > 1
+
+
+@pytest.mark.parametrize("known", [(), ("I",)])
+def test_cells_without_a_phase_are_drawn_for_one_another(known: tuple[str, ...]) -> None:
+    problem = make_problem()
+    phase = problem.table["phase"].where(problem.table["phase"].isin(known))
+    resamples = draw_resamples(replace(problem, table=problem.table.assign(phase=phase)))
+    _, first = np.unique(resamples.unit, return_index=True)
+    has_one = phase.notna().to_numpy()[first]
+    drawn_with_one = resamples.weights[:, has_one].sum(axis=1)
+    assert (drawn_with_one == has_one.sum()).all()
+    assert (resamples.weights.sum(axis=1) == len(has_one)).all()
+    assert resamples.weights[1:, ~has_one].std() > 0
+    assert resamples.tail == expanded_tail(len(has_one), strata=1 + len(known))
 
 
 def test_where_a_load_is_held_out_loads_are_drawn() -> None:

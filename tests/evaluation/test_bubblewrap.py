@@ -12,18 +12,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from wslbench.evaluation import bubblewrap
+from wslbench.evaluation import bubblewrap, interpreter
 
 WORKS = pytest.mark.skipif(bubblewrap.obstacle() is not None, reason=str(bubblewrap.obstacle()))
-PYTHON = (Path(sys.prefix), Path(sys.base_prefix))
 
 
-def under(script: str, tmp_path: Path, masked: tuple[Path, ...] = (), scratch_bytes: int = 2**20) -> str:
+def under(script: str, readable: tuple[Path, ...] = (), masked: tuple[Path, ...] = ()) -> str:
     """What a script prints, its exceptions included."""
-    scratch = tmp_path / "scratch"
-    scratch.mkdir(exist_ok=True)
-    readable = (*PYTHON, tmp_path / "readable") if (tmp_path / "readable").exists() else PYTHON
-    line = bubblewrap.command_line(scratch, readable, masked, scratch_bytes)
+    line = bubblewrap.command_line((*interpreter.paths(), *readable), masked)
     done = subprocess.run(
         [*line, sys.executable, "-S", "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
@@ -31,74 +27,82 @@ def under(script: str, tmp_path: Path, masked: tuple[Path, ...] = (), scratch_by
 
 
 @WORKS
-def test_only_the_scratch_folder_can_be_written_and_it_is_gone_afterwards(tmp_path: Path) -> None:
-    script = """
+def test_nothing_can_be_written(tmp_path: Path) -> None:
+    script = f"""
 import os
-for place in ("/", "/tmp", "/dev", "/dev/shm", "/var/tmp", "/run", os.path.expanduser("~"), "."):
+for place in ("/", "/tmp", "/dev", "/dev/shm", "/var/tmp", "/usr", {str(tmp_path)!r}, ".", "/tmp/wslbench-unit"):
     try:
         open(os.path.join(place, "wslbench-written"), "w").close()
         print("wrote", place)
     except OSError:
         pass
 """
-    assert under(script, tmp_path) == "wrote .\n"
-    assert list((tmp_path / "scratch").iterdir()) == []
+    assert under(script, (tmp_path,)) == ""
 
 
 @WORKS
-def test_the_scratch_folder_has_an_end(tmp_path: Path) -> None:
-    assert "No space left" in under("open('much', 'wb').write(bytes(2**22))", tmp_path)
+def test_homes_other_disks_and_the_checkout_are_not_there(tmp_path: Path) -> None:
+    places = (Path.home() / ".bashrc", Path.cwd() / "README.md", Path.cwd() / ".git", Path("/mnt"), tmp_path)
+    script = f"import os; print([place for place in {[str(place) for place in places]!r} if os.path.exists(place)])"
+    assert under(script) == "[]\n"
 
 
 @WORKS
 def test_masked_files_and_folders_look_empty_and_cannot_be_filled(tmp_path: Path) -> None:
-    folder = tmp_path / "readable"
-    (folder / "zoo").mkdir(parents=True)
+    folder, other_name = tmp_path / "readable", tmp_path / "other name"
+    (folder / "zoo" / "own").mkdir(parents=True)
     (folder / "zoo" / "labels").write_text("secret")
+    (folder / "zoo" / "own" / "method").write_text("shown")
     (folder / "splits").write_text("secret")
     (folder / "other").write_text("known")
+    other_name.symlink_to(folder)
     script = f"""
 import os
-os.chdir({str(folder)!r})
-print(os.listdir("zoo"), open("other").read())
-for path, mode in (("splits", "r"), ("zoo/forged", "w")):
-    try:
-        print(repr(open(path, mode).read()))
-    except OSError as error:
-        print(type(error).__name__)
+for folder in ({str(folder)!r}, {str(other_name)!r}):
+    os.chdir(folder)
+    print(os.listdir("zoo"), open("other").read())
+    for path, mode in (("splits", "r"), ("zoo/forged", "w")):
+        try:
+            print(repr(open(path, mode).read()))
+        except OSError as error:
+            print(type(error).__name__)
+print(open({str(folder / "zoo" / "own" / "method")!r}).read())
 """
-    seen = under(script, tmp_path, masked=(folder / "zoo", folder / "splits", folder / "missing"))
+    masked = (folder / "zoo", folder / "splits", folder / "missing", tmp_path / "elsewhere")
+    seen = under(script, (folder, other_name, folder / "zoo" / "own"), masked)
     assert "secret" not in seen
-    assert seen.startswith("[] known\n")
+    assert seen.startswith("['own'] known\n")
+    assert "\n[] known\n" in seen
+    assert seen.endswith("shown\n")
     assert (folder / "splits").read_text() == (folder / "zoo" / "labels").read_text() == "secret"
     assert not (folder / "zoo" / "forged").exists()
 
 
 @WORKS
-def test_there_is_no_network_capability_or_foreign_process(tmp_path: Path) -> None:
+def test_there_is_no_network_capability_or_foreign_process() -> None:
     script = """
 import os
 print([line.split(":")[0].strip() for line in open("/proc/net/dev").readlines()[2:]])
 print([line.split()[1] for line in open("/proc/self/status") if line.startswith("CapEff")])
 print(sum(name.isdigit() for name in os.listdir("/proc")) <= 3)
 """
-    assert under(script, tmp_path) == "['lo']\n['0000000000000000']\nTrue\n"
+    assert under(script) == "['lo']\n['0000000000000000']\nTrue\n"
 
 
 @WORKS
-def test_capabilities_cannot_be_had_in_a_further_user_namespace(tmp_path: Path) -> None:
+def test_capabilities_cannot_be_had_in_a_further_user_namespace() -> None:
     script = """
 import ctypes
 CLONE_NEWUSER = 0x10000000
 print(ctypes.CDLL(None).unshare(CLONE_NEWUSER))
 """
-    assert under(script, tmp_path) == "-1\n"
+    assert under(script) == "-1\n"
 
 
 @WORKS
-def test_everything_dies_with_bubblewrap_also_what_left_the_session(tmp_path: Path) -> None:
+def test_everything_dies_with_bubblewrap_also_what_left_the_session() -> None:
     script = "import os, time\nif os.fork() == 0: os.setsid()\nprint(flush=True)\ntime.sleep(300)"
-    line = bubblewrap.command_line(tmp_path, PYTHON)
+    line = bubblewrap.command_line(interpreter.paths())
     with subprocess.Popen([*line, sys.executable, "-S", "-c", script], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()

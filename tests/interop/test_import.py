@@ -7,44 +7,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import save_file
 
+from tests.interop.controllers import ARCHITECTURE, OPTIONS, SHAPES, write_controllers
 from wslbench.architectures import Architecture
 from wslbench.errors import ZooError, ZooFormatError
-from wslbench.interop import ImportOptions, import_zoo
+from wslbench.interop import import_zoo
 from wslbench.interop.formats import FORMATS, ImportFormat
 from wslbench.interop.tensors import read_tensors
 from wslbench.zoo import verify
 
-ARCHITECTURE = Architecture(
-    builder="mlp", arguments={"in_features": 5, "hidden": [6, 6], "out_features": 5, "activation": "relu"}
-)
-OPTIONS = ImportOptions("controllers", ARCHITECTURE, "tau", "previous_advisory", "encounters", 1000)
-SHAPES = {name: tuple(value.shape) for name, value in ARCHITECTURE.module().state_dict().items()}
-
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A grid of 3 x 4 networks, a third of them in each kind of file."""
-    folder = tmp_path / "source"
-    folder.mkdir()
-    generator = np.random.default_rng(3)
-    rows = []
-    for number in range(12):
-        tensors = {name: generator.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
-        file = folder / f"net{number}{('.npz', '.pt', '.safetensors')[number % 3]}"
-        if file.suffix == ".npz":
-            np.savez(file, **tensors)
-        elif file.suffix == ".pt":
-            torch.save({name: torch.from_numpy(tensor) for name, tensor in tensors.items()}, file)
-        else:
-            save_file(tensors, file)
-        rows.append({"path": file.name, "previous_advisory": number // 4, "tau": number % 4, "score": number / 7})
-    pd.DataFrame(rows).to_csv(folder / "metadata.csv", index=False)
-    return folder
+    """A folder of state dicts."""
+    return write_controllers(tmp_path / "source")
 
 
 def test_every_weight_arrives_bit_for_bit(source: Path, tmp_path: Path) -> None:

@@ -102,15 +102,17 @@ def test_markdown_has_the_same_rows_and_names_what_is_not_shown(results: Path, b
     book, zoo = tiny_tasks(tmp_path), load_zoo(built_tiny_zoo)
     found = read_results([results], book, book.select(), lambda name: zoo)
     page = render_markdown(make_boards(found), ["a|b\nis broken"])
-    assert page.count("\n## ") == 4
+    assert page.count("\n## ") == 5
     assert f"## {NAME}.loss-gap\n" in page
     assert "cannot be resolved" in page
     section = page.split(f"## {NAME}.phase@new-temperature")[1]
     assert "Left out: 6 models of phases (" in section
     assert "- a\\|b is broken" in page
-    sections = page.split("## At a glance")[1].split("\n## ", 1)[1]
-    tables = [line for line in sections.splitlines() if line.startswith("|")]
-    assert len({line.count("|") for line in tables}) == 2  # two kinds of task, each with one number of columns
+    sections = [part for part in page.split("\n## ") if part.startswith(f"{NAME}.")]
+    assert len(sections) == 2
+    for section in sections:
+        assert len({line.count("|") for line in section.splitlines() if line.startswith("|")}) == 1
+        assert "| new load |" not in section  # no result of either target under that protocol
 
 
 @pytest.mark.parametrize(
@@ -132,3 +134,18 @@ def test_numbers_line_up_with_three_decimals(value, text) -> None:
 
 def test_an_undefined_estimate_is_a_dash() -> None:
     assert with_interval(None) == with_interval(Estimate(value=None, low=None, high=None)) == "–"
+
+
+def test_within_the_grid_what_is_beyond_it_stands_beside(results: Path) -> None:
+    mine = record(results, "good")
+    elsewhere = {"good": {"new-load": Estimate(value=0.123, low=0.1, high=0.2)}}
+    table = render_task_table([mine], {"good": 1}, 400, elsewhere=elsewhere)
+    shown = {column.header: list(column.cells) for column in table.columns}
+    place = shown["method"].index("good")
+    assert shown["new load"][place] == "0.123"
+    assert "new temp." not in shown
+    assert shown["worst phase"][place] == f"{mine.worst_phase.phase} {mine.worst_phase.value:.3f}"
+    assert shown["covers"][place] == "100 %"
+    beyond = mine.model_copy(update={"task": mine.task.model_copy(update={"protocol": "new-temperature"})})
+    headings = [column.header for column in render_task_table([beyond], {}, 400, elsewhere=elsewhere).columns]
+    assert "new load" not in headings

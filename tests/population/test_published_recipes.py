@@ -170,7 +170,11 @@ def few_steps(recipe: Recipe) -> Recipe:
     return Recipe.model_validate(plain | {"train_subset": 16, "test_subset": 8})
 
 
-@pytest.mark.parametrize("name", RUNS)
+# One of each kind of network here; the same with other data is in the long run (`pytest -m slow`).
+QUICK = {"resnet18-svhn", "resnet50-cifar10", "vit-cifar10", "gpt-openwebtext", "pinn-convection"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in RUNS])
 def test_the_two_smallest_cells_of_the_laptop_scale_become_a_zoo(name, tmp_path):
     recipe = few_steps(load_recipe(name, "laptop"))
     # One of them as the command line does it, in a worker process.

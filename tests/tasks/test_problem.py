@@ -27,13 +27,14 @@ def book(tmp_path: Path) -> TaskBook:
     return tiny_tasks(tmp_path)
 
 
-def reannotated(path: Path, change) -> Zoo:
+def reannotated(path: Path, change, **card: object) -> Zoo:
     """The zoo at ``path`` with its table changed in place; other phases would make ``new-phase`` another split."""
     zoo = load_zoo(path)
+    described = zoo.card.model_copy(update=card)
     table = zoo.table.reset_index()
     change(table)
     splits = [zoo.split(protocol) for protocol in zoo.protocols if protocol != "new-phase"]
-    rewrite_annotations(path, zoo.card, table, zoo.pairs, splits)
+    rewrite_annotations(path, described, table, zoo.pairs, splits)
     return load_zoo(path)
 
 
@@ -117,6 +118,27 @@ def test_classes_are_the_phases_that_occur_in_canonical_order(tiny_zoo: Path, bo
     problem = prepare(book[f"{NAME}.phase"], reannotated(tiny_zoo, forget))
     assert problem.classes == ("I", "III", "IV-A", "IV-B")
     assert len(problem.table) == 24
+
+
+def test_a_zoo_without_phases_keeps_all_it_measured(tiny_zoo: Path, book: TaskBook, zoo: Zoo) -> None:
+    def forget(table: pd.DataFrame) -> None:
+        table["phase"], table["phase_probability"] = None, np.nan
+
+    bare = reannotated(tiny_zoo, forget, phase_rule=None)
+    problem = prepare(book[f"{NAME}.loss-gap"], bare)
+    assert sorted(problem.model_ids) == sorted(zoo.table.index[zoo.table["measured"]])
+    assert problem.table["phase"].isna().all()
+    assert problem.absent == dict.fromkeys(problem.folds, ())
+    assert problem.scored.all()
+    with pytest.raises(TaskError, match="no cell of the zoo 'tiny-cnn' has one: `wslbench zoo annotate`"):
+        prepare(book[f"{NAME}.phase"], bare)
+
+
+def test_where_a_rule_named_phases_cells_without_one_are_left_out_of_every_task(tiny_zoo: Path, book: TaskBook) -> None:
+    def forget(table: pd.DataFrame) -> None:
+        table.loc[table["phase"] == "II", "phase"] = None
+
+    assert len(prepare(book[f"{NAME}.loss-gap"], reannotated(tiny_zoo, forget)).table) == 24
 
 
 def test_unfinished_cells_are_left_out(tiny_zoo: Path, book: TaskBook, zoo: Zoo) -> None:

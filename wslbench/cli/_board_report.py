@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -25,7 +25,9 @@ def print_boards(boards: Sequence[TaskBoard], found: Results) -> None:
 
     console = Console()
     for board in (board for board in boards if board.records):
-        console.print(render_task_table(board.records, board.standings.ranks, audits=board.audits))
+        console.print(
+            render_task_table(board.records, board.standings.ranks, audits=board.audits, elsewhere=board.elsewhere)
+        )
         smallest = board.standings.resolvable
         if smallest is not None:
             console.print(f"Differences below about {number(smallest)} cannot be resolved here.", highlight=False)
@@ -71,7 +73,8 @@ def print_comparison(comparison: Comparison, as_json: bool) -> None:
     one, other = comparison.one, comparison.other
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("task", one, other, f"{one} better by", ""):
-        table.add_column(heading, justify="left" if heading in ("task", "") else "right", no_wrap=heading != "task")
+        justify: Literal["left", "right"] = "left" if heading in ("task", "") else "right"
+        table.add_column(heading, justify=justify, no_wrap=heading != "task", overflow="fold")
     for duel in comparison.duels:
         lead = "–" if duel.lead is None else with_ends(*duel.lead)
         values = (number(None if math.isnan(value) else value) for value in (duel.one, duel.other))

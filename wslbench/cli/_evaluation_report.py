@@ -115,7 +115,9 @@ def _show(placed: Placed, records: Sequence[ResultRecord], out: Path, console: C
     for board, record in zip(placed.boards, records, strict=True):
         name = record.method.name
         ranks = board.standings.ranks
-        table = render_task_table(board.records, ranks, console.width, board.audits, mark=name)
+        table = render_task_table(
+            board.records, ranks, console.width, board.audits, mark=name, elsewhere=board.elsewhere
+        )
         console.print(table)
         console.print(Padding(Text(meaning(board, name), style="bold"), (1, 0, 0, 0)))
         for warning in record.warnings:

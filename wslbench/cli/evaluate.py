@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from wslbench.cli.memory import memory_bytes
+
+
+class IsolationTier(StrEnum):
+    """The tiers in which anybody can evaluate."""
+
+    PROCESS = "process"
+    SANDBOX = "sandbox"
 
 
 def evaluate(
@@ -39,6 +47,14 @@ def evaluate(
         str, typer.Option("--max-memory", metavar="AMOUNT", help="Limit of one fold and seed, such as 512MiB or 4GiB.")
     ] = "4GiB",
     device: Annotated[str, typer.Option("--device", help="The torch device that methods are told to use.")] = "cpu",
+    isolation: Annotated[
+        IsolationTier,
+        typer.Option(
+            "--isolation",
+            help="What keeps methods from the answers: process, an honour system, or sandbox (bubblewrap: no network; "
+            "zoos, tasks, splits and results masked).",
+        ),
+    ] = IsolationTier.PROCESS,
     retry_failures: Annotated[
         bool, typer.Option("--retry-failures", help="Run again what failed in an earlier call.")
     ] = False,
@@ -61,6 +77,7 @@ def evaluate(
     from wslbench.cli import _evaluation_report as report
     from wslbench.evaluation import Limits, Settings
     from wslbench.evaluation import evaluate as evaluate_method
+    from wslbench.evaluation.tier import isolation_for
     from wslbench.tasks.book import load_tasks
     from wslbench.zoo import load_zoo
 
@@ -68,7 +85,10 @@ def evaluate(
     if book is not None and not task and suite is None:
         task = list(book.tasks)
     zoos = {opened.name: opened for opened in map(load_zoo, zoo or ())}
-    settings = Settings(jobs, Limits(*limits), device, retry_failures)
+    settings = Settings(jobs, Limits(*limits), device, retry_failures, isolation=isolation.value)
+    note = isolation_for(settings.isolation, device).note
+    if note:
+        typer.echo(note, err=True)
     with report.progress() as on_progress:
         records = evaluate_method(
             method, task or (), suite, seeds, out, settings, book=book, zoos=zoos, on_progress=on_progress

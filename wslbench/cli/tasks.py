@@ -72,6 +72,9 @@ def validate(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="A task file; the one that ships with wslbench, if not named.")
     ] = None,
+    zoo: Annotated[
+        list[Path] | None, typer.Option("--zoo", metavar="DIR", help="A zoo that the file's tasks use; repeatable.")
+    ] = None,
 ) -> None:
     """Check a task file against its schema and the zoos that it names; leaves with 1 if anything is wrong.
 
@@ -80,7 +83,8 @@ def validate(
     from wslbench.tasks import validate_tasks
     from wslbench.zoo import load_zoo
 
-    found = validate_tasks(file, load_zoo)
+    given = {opened.name: opened for opened in map(load_zoo, zoo or ())}
+    found = validate_tasks(file, lambda name: given[name] if name in given else load_zoo(name))
     width = max((len(finding.task) for finding in found.tasks), default=0)
     for finding in found.tasks:
         for problem in finding.problems:

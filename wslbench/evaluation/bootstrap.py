@@ -126,9 +126,12 @@ def interval(draws: FloatArray, tail: float = PLAIN_TAIL) -> Interval:
 
 
 def _strata(problem: Problem, unit: IntArray, units: int) -> list[IntArray]:
-    """Units that are drawn for one another: of one phase where the unit is the cell, else all of them."""
+    """Units that are drawn for one another: of one phase where the unit is the cell, else all of them.
+
+    Cells without a phase stand for one another.
+    """
     if problem.unit != "cell":
         return [np.arange(units)]
     phase_of_unit = np.empty(units, dtype=object)
-    phase_of_unit[unit] = problem.table["phase"].to_numpy(dtype=object)
+    phase_of_unit[unit] = problem.table["phase"].fillna("").to_numpy(dtype=object)
     return [np.flatnonzero(phase_of_unit == phase) for phase in sorted(set(phase_of_unit))]

@@ -1,7 +1,7 @@
 """The command line that puts a program under bubblewrap, and whether bubblewrap works on this machine.
 
-Groundwork of the isolation tier ``sandbox``; no evaluation uses it yet, and results say ``process``
-(:mod:`wslbench.evaluation.tier`).
+The outer wall of the isolation tier ``sandbox``, shared by all units of an evaluation; what keeps units apart from each
+other is in :mod:`wslbench.evaluation.namespaces`.
 """
 
 from __future__ import annotations
@@ -9,73 +9,97 @@ from __future__ import annotations
 import functools
 import shutil
 import subprocess
-import tempfile
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from wslbench.evaluation.namespaces import SCRATCH
+
 PROGRAM: Final = "bwrap"
-SCRATCH_BYTES: Final = 2**30
 _PROBE_SECONDS: Final = 20.0
-# Places of other programs' files and sockets: a read-only mount does not keep anybody from talking to a socket.
-_EMPTIED: Final = (Path("/tmp"), Path("/var/tmp"), Path("/run"))
+# What programs need of a system. Homes, mounted disks and the folders of running programs are not among it.
+_SYSTEM: Final = tuple(
+    Path(path)
+    for path in (
+        "/bin", "/etc", "/gnu/store", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/sbin",
+        "/sys/devices/system", "/usr",
+    )
+)  # fmt: skip
+# To mount what is a unit's own, and to give up these very capabilities for good.
+_CAPABILITIES: Final = ("CAP_SYS_ADMIN", "CAP_SETPCAP")
 
 
-def command_line(
-    scratch: Path, readable: Iterable[Path] = (), masked: Iterable[Path] = (), scratch_bytes: int = SCRATCH_BYTES
-) -> list[str]:
+def command_line(readable: Iterable[Path] = (), masked: Iterable[Path] = (), trusted: bool = False) -> list[str]:
     """What has to stand before a command so that it runs under bubblewrap.
 
-    The command has namespaces of its own (network without any device, processes, users, IPC), no capabilities, and
-    dies with whoever started it, as does everything that it starts. It reads the system, without temporary and run-time
-    folders, and writes ``scratch`` alone.
+    The command has namespaces of its own (network without any device, processes, users, IPC), and dies with whoever
+    started it, as does everything that it starts. It sees the system's programs and libraries and what it is given,
+    all of it read-only, and nothing else.
 
     Parameters
     ----------
-    scratch
-        Where the command may write: an empty memory file system, of which nothing is on the machine's disk.
     readable
-        Files and folders to be read although they lie in a temporary folder.
+        Files and folders to be read; those that do not exist are left out.
     masked
-        Files and folders that look empty, also inside of readable ones. Those that do not exist are left out.
-    scratch_bytes
-        What fits into ``scratch``.
+        Files and folders inside of readable ones that look empty. What is readable inside of them stays so.
+    trusted
+        Whether the command keeps the capabilities with which :mod:`wslbench.evaluation.namespaces` gives every unit
+        folders and processes of its own, and sees the machine's ``/proc``, without which none can be mounted. They are
+        worth nothing outside, and no method's code runs before they are gone. Others have no capability at all.
     """
-    emptied = list(dict.fromkeys(path.resolve() for path in _EMPTIED if path.is_dir()))
-    hidden = [path.resolve() for path in masked if path.exists()]
-    folders = [path for path in hidden if path.is_dir()]
+    real = {path.absolute(): path.resolve() for path in (*_SYSTEM, *readable) if path.exists()}
+    shown = {*real, *real.values()}
+    hidden = set(_inside(shown, (path.resolve() for path in masked if path.exists())))
+    # A folder that has two names is there twice, and what is masked in it as well.
+    hidden |= {name / path.relative_to(real[name]) for name in real for path in _inside({real[name]}, hidden)}
     line = [PROGRAM, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    for capability in _CAPABILITIES if trusted else ():
+        line += ["--cap-add", capability]
     # Who may make a further user namespace has all capabilities in it, and can mount file systems without a limit.
     line += ["--unshare-user", "--disable-userns"]
-    line += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    for path in emptied:
-        line += ["--tmpfs", str(path)]
-    for path in readable:
-        line += ["--ro-bind", str(path.resolve()), str(path.resolve())]
-    for path in hidden:
-        line += ["--tmpfs", str(path)] if path in folders else ["--ro-bind", "/dev/null", str(path)]
-    line += ["--size", str(scratch_bytes), "--tmpfs", str(scratch.resolve())]
-    for path in (*emptied, *folders, Path("/dev")):
+    emptied = []
+    # The outer before the inner, so that nothing is covered by what it lies in; where both are said, masks win.
+    for path in sorted(shown | hidden):
+        around = next((folder for folder in path.parents if folder in shown | hidden), None)
+        if around is not None and (path in hidden) == (around in hidden):
+            continue  # that says it already
+        if path not in hidden:
+            line += ["--ro-bind", str(path), str(path)]
+        elif path.is_dir():
+            line += ["--tmpfs", str(path)]
+            emptied.append(path)
+        else:
+            line += ["--ro-bind", "/dev/null", str(path)]
+    line += ["--dir", str(SCRATCH), "--dir", "/var/tmp", "--dev", "/dev"]
+    line += ["--bind", "/proc", "/proc"] if trusted else ["--proc", "/proc"]
+    for path in (*emptied, Path("/dev"), Path("/")):
         line += ["--remount-ro", str(path)]
-    return [*line, "--chdir", str(scratch.resolve()), "--"]
+    return [*line, "--chdir", "/", "--"]
+
+
+def _inside(folders: set[Path], paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if any(path.is_relative_to(folder) for folder in folders)]
 
 
 @functools.cache
 def obstacle() -> str | None:
-    """Why nothing can run under bubblewrap on this machine, and what to do; None where it works. Tried once."""
+    """Why no unit can run in the sandbox on this machine, and what to do; None where one can. Tried once."""
     if shutil.which(PROGRAM) is None:
         return f"there is no {PROGRAM} on PATH: install bubblewrap (Debian and Ubuntu: apt-get install bubblewrap)"
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            tried = subprocess.run(
-                [*command_line(Path(scratch)), "true"], capture_output=True, text=True, timeout=_PROBE_SECONDS
-            )
-        except subprocess.TimeoutExpired:
-            return f"{PROGRAM} did not start `true` within {_PROBE_SECONDS:g} s"
+    from wslbench.evaluation import interpreter, namespaces
+
+    command = [*command_line(interpreter.paths(), trusted=True), sys.executable, "-P", "-m", namespaces.__name__]
+    try:
+        tried = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PROBE_SECONDS, env=interpreter.environment(), check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"{PROGRAM} did not start a process within {_PROBE_SECONDS:g} s"
     if tried.returncode == 0:
         return None
     reason = (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
     return (
-        f"{PROGRAM} does not start here ({reason}): it has to be of version 0.8 or later, and the system has to allow "
-        "user namespaces"
+        f"{PROGRAM} does not start a process here ({reason}): it has to be of version 0.8 or later, and the system has "
+        "to allow user namespaces, and file systems to be mounted in them"
     )

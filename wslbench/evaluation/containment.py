@@ -2,12 +2,16 @@
 
 parent ── warden ── child (runs the method) ── anything that the method starts
 
-The warden runs neither user code nor sees any data. On Linux it adopts orphans of its descendants, so that
-"no process is left" is something that the kernel answers. It kills everything when the child has ended,
-and when the parent hangs up: on purpose (a limit, Ctrl-C) or because it was killed itself. It makes the
-child's private folder and removes it.
+The warden runs neither user code nor sees any data. It kills everything when the child has ended, and when the parent
+hangs up: on purpose (a limit, Ctrl-C) or because it was killed itself. It keeps the end of what the method prints, so
+that gigabytes of output fill neither a disk nor memory. Where the child lives is a matter of the isolation tier:
 
-Run as ``python -m wslbench.evaluation.containment CHILD LIFE LOG`` (file descriptors) it is the plain-spawn
+* ``process``: in a private folder, which the warden makes and removes. On Linux it adopts orphans of its descendants,
+  so that "no process is left" is something that the kernel answers.
+* ``sandbox``: in namespaces of its own (:mod:`wslbench.evaluation.namespaces`), where a process 1 stands between warden
+  and child. Folder and processes go with them; there is nothing to be removed.
+
+Run as ``python -m wslbench.evaluation.containment CHILD LIFE [SCRATCH_BYTES]`` (file descriptors) it is the plain-spawn
 way to start a unit; the fork server calls :func:`contain` in a forked process.
 """
 
@@ -17,24 +21,30 @@ import contextlib
 import ctypes
 import json
 import os
+import select
 import shutil
 import signal
 import socket
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
 import psutil
 
+from wslbench.evaluation import namespaces
+from wslbench.evaluation.protocol import close_files
+
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 PRIVATE_PREFIX: Final = "wslbench-unit-"
+_OUTPUT_KEPT: Final = 2000
+_OUTPUT_SECONDS: Final = 1.0
 
 
-def contain(child_fd: int, life_fd: int, log_fd: int) -> NoReturn:
+def contain(child_fd: int, life_fd: int, scratch_bytes: int | None = None) -> NoReturn:
     """Be the warden of one unit, then leave this process.
 
     Parameters
@@ -42,17 +52,16 @@ def contain(child_fd: int, life_fd: int, log_fd: int) -> NoReturn:
     child_fd
         Socket of the child's conversation with the parent.
     life_fd
-        Socket on which the warden tells the parent who it and the child are and where the child lives, and at
-        the end, when all is gone, how the child ended: a line of JSON each. An end of file from the parent
-        means: kill.
-    log_fd
-        Open file for what the method prints.
+        Socket on which the warden tells the parent who it is and where the child lives, and at the end, when all is
+        gone, how the child ended and what it printed last: a line of JSON each. With the first comes the open scratch
+        folder, in the sandbox. An end of file from the parent means: kill.
+    scratch_bytes
+        What the scratch folder of the sandbox holds; None outside of it. The caller stands behind the wall of
+        :mod:`wslbench.evaluation.bubblewrap` already.
     """
     code = 1
     try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        adopt_orphans()
-        _contain(child_fd, life_fd, log_fd, Path(tempfile.mkdtemp(prefix=PRIVATE_PREFIX)))
+        _contain(child_fd, life_fd, _Folder() if scratch_bytes is None else _Namespaces(scratch_bytes))
         code = 0
     finally:
         # Never back into the server's loop, nor through its exit handlers.
@@ -87,53 +96,165 @@ def end_descendants(grace: float = 0.0) -> None:
         time.sleep(0.005)
 
 
-def _contain(child_fd: int, life_fd: int, log_fd: int, private: Path) -> None:
-    warden = os.getpid()
+class _Folder:
+    """Where a child of the tier ``process`` lives: in a private folder, among all processes of the machine."""
+
+    def __init__(self) -> None:
+        adopt_orphans()
+        self.private = Path(tempfile.mkdtemp(prefix=PRIVATE_PREFIX))
+        self.facts: dict[str, int | str] = {"warden": os.getpid(), "private": str(self.private)}
+        self.open_folders: list[int] = []
+        self.parent_of_child = os.getpid()
+
+    def enter(self) -> None:
+        """Nothing is left to be done by the child."""
+
+    def clear(self, code: int) -> int:
+        """Leave nothing of it, and say how the child ended, whose process had this exit code."""
+        end_descendants()
+        shutil.rmtree(self.private, ignore_errors=True)
+        return code
+
+
+class _Namespaces:
+    """Where a child of the tier ``sandbox`` lives."""
+
+    def __init__(self, scratch_bytes: int) -> None:
+        # This /proc is still the parent's own, and shows this process under the number that the parent knows it by.
+        self.facts: dict[str, int | str] = {"warden": int(str(Path("/proc/self").readlink())), "private": ""}
+        self._warden = os.pidfd_open(os.getpid())
+        self.open_folders = [namespaces.leave(scratch_bytes)]
+        self.private = namespaces.SCRATCH
+        self.parent_of_child = 1
+
+    def enter(self) -> None:
+        """Be process 1 until the child has ended, and return in the child."""
+        namespaces.settle(self._warden)
+
+    def clear(self, code: int) -> int:
+        """The kernel has left nothing of it."""
+        return namespaces.exit_code(code)
+
+
+def _contain(child_fd: int, life_fd: int, house: _Folder | _Namespaces) -> None:
+    output, log_fd = os.pipe()
+    deaths = _Deaths()
     child = os.fork()
     if child == 0:
-        _be_the_child(child_fd, log_fd, private, warden)
+        deaths.forget()
+        os.close(life_fd)
+        house.enter()
+        _be_the_child(child_fd, log_fd, house.private, house.parent_of_child)
     os.close(child_fd)
     os.close(log_fd)
+    tail = _Tail(output)
     with socket.socket(fileno=life_fd) as life:
-        _tell(life, {"warden": warden, "child": child, "private": str(private)})
-        reaping = threading.Lock()
-        threading.Thread(target=_kill_on_hangup, args=(life, child, reaping), daemon=True).start()
-        status = _reap(child, reaping)
-        end_descendants()
-        shutil.rmtree(private, ignore_errors=True)
-        _tell(life, {"exit": os.waitstatus_to_exitcode(status)})
+        _tell(life, house.facts, house.open_folders)
+        close_files(house.open_folders)
+        code = house.clear(_wait(child, deaths, life, tail))
+        tail.read_to_the_end()
+        _tell(life, {"exit": code, "output": tail.text()})
 
 
-def _reap(child: int, reaping: threading.Lock) -> int:
-    """Wait for the child; its status. The lock is held for good: its id may be a stranger's from now on."""
-    if hasattr(os, "waitid"):
-        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-        reaping.acquire()
-        return os.waitpid(child, 0)[1]
-    status = os.waitpid(child, 0)[1]  # macOS before Python 3.13: a gap of microseconds before the lock
-    reaping.acquire()
-    return status
+def _wait(child: int, deaths: _Deaths, life: socket.socket, tail: _Tail) -> int:
+    """The child's exit code, once it has ended; it is killed when the parent hangs up.
+
+    One thread does it all: behind the wall of the sandbox there can be no other, and a process id that is killed here
+    cannot be a stranger's, as nobody else reaps the child.
+    """
+    poll = select.poll()
+    for file in (deaths, life, tail):
+        poll.register(file, select.POLLIN)
+    while True:
+        for file_number, _ in poll.poll():
+            if file_number == deaths.fileno():
+                deaths.read()
+            elif file_number == tail.fileno():
+                if not tail.read():
+                    poll.unregister(tail)
+            elif _has_hung_up(life):
+                poll.unregister(life)
+                os.kill(child, signal.SIGKILL)
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
 
 
-def _kill_on_hangup(life: socket.socket, child: int, reaping: threading.Lock) -> None:
-    with contextlib.suppress(OSError):
-        while life.recv(64):
+def _has_hung_up(life: socket.socket) -> bool:
+    try:
+        return not life.recv(64)
+    except OSError:
+        return True
+
+
+class _Deaths:
+    """A file that can be read when a child has died."""
+
+    def __init__(self) -> None:
+        self._reader, writer = os.pipe()
+        for end in (self._reader, writer):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # only signals with a handler wake
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def read(self) -> None:
+        """Wait for the next one."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._reader, 2**12)
+
+    def forget(self) -> None:
+        """In a forked process: its children's deaths are its own affair."""
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+
+
+class _Tail:
+    """The end of what is written into a pipe; all before it is read and forgotten."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._kept = b""
+
+    def fileno(self) -> int:
+        return self._pipe
+
+    def read(self) -> bool:
+        """Read what is there; False where nobody is left who could write more."""
+        read = os.read(self._pipe, 2**16)
+        self._kept = (self._kept + read)[-_OUTPUT_KEPT:]
+        return bool(read)
+
+    def read_to_the_end(self) -> None:
+        """Read what is left; not for ever, as a process that could not be killed may hold the other end."""
+        poll = select.poll()
+        poll.register(self, select.POLLIN)
+        limit = time.monotonic() + _OUTPUT_SECONDS
+        while poll.poll(max(0.0, limit - time.monotonic()) * 1000) and self.read():
             pass
-    with reaping:
-        os.kill(child, signal.SIGKILL)
+
+    def text(self) -> str:
+        """The end of what was written."""
+        return self._kept.decode("utf-8", errors="replace").strip()
 
 
-def _tell(life: socket.socket, fact: dict[str, int | str]) -> None:
+def _tell(life: socket.socket, fact: Mapping[str, int | str], files: Sequence[int] = ()) -> None:
+    line = json.dumps(fact).encode() + b"\n"
     with contextlib.suppress(OSError):
-        life.sendall(json.dumps(fact).encode() + b"\n")
+        if files:
+            socket.send_fds(life, [line], list(files))  # so short a line is sent whole
+        else:
+            life.sendall(line)
 
 
-def _be_the_child(child_fd: int, log_fd: int, private: Path, warden: int) -> NoReturn:
+def _be_the_child(child_fd: int, log_fd: int, private: Path, parent: int) -> NoReturn:
     code = 1
     try:
         os.setsid()
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != warden:  # it died before the line above
+        if os.getppid() != parent:  # it died before the line above
             os._exit(1)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _keep_only(child_fd, log_fd)
@@ -173,4 +294,4 @@ def _prctl(option: int, value: int) -> None:
 
 
 if __name__ == "__main__":
-    contain(*(int(argument) for argument in sys.argv[1:4]))
+    contain(*(int(argument) for argument in sys.argv[1:]))

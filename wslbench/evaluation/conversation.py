@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import math
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast, get_args
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from wslbench.zoo.models import Models
 
 _REPLY_BYTES: Final = 2**28  # more than any answer; what is over it is not read into memory
+
+_TEXT: Final = 2000  # of an answer; a method may send more
+_BUNDLE: Final = "wslbench-bundle-"
 
 
 class StageFailedError(Exception):
@@ -50,8 +56,9 @@ class Conversation:
     def __init__(self, launcher: Launcher, limits: Limits, stop: threading.Event) -> None:
         self.watch = Watch(limits, stop)
         self.ending: Ending | None = None
+        self._sandboxed = launcher.sandbox is not None
         self._contained = launcher.start(self.watch, _REPLY_BYTES)
-        self.watch.over(self._contained.warden)
+        self.watch.over(self._contained.warden, self._contained.scratch)
 
     def __enter__(self) -> Self:
         return self
@@ -107,27 +114,48 @@ class Conversation:
         self, models: Models, ids: Sequence[str], facts: dict[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> tuple[float, int | None]:
         """Hand over the train models; seconds that ``fit`` took, and the parameters that the method counts."""
-        payload = self._ask("fit", facts | {"deadline": self.watch.deadline}, arrays, models, ids).payload
+        reply, took = self._ask_and_time("fit", facts | {"deadline": self.watch.deadline}, arrays, models, ids)
         with _well_formed():
-            parameters = payload["parameters"]
-            return float(payload["seconds"]), None if parameters is None else max(0, int(parameters))
+            parameters = reply.payload["parameters"]
+            return took, None if parameters is None else max(0, int(parameters))
 
     def predict(self, models: Models, ids: Sequence[str], arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, float]:
         """Hand over a chunk; what ``predict`` returned, and the seconds it took."""
-        message = self._ask("predict", {}, arrays, models, ids)
+        message, took = self._ask_and_time("predict", {}, arrays, models, ids)
         with _well_formed():
             prediction = message.arrays["prediction"]
             if prediction.dtype != np.float64:
                 raise ValueError(prediction.dtype)
-            return prediction, float(message.payload["seconds"])
+            return prediction, took
 
     def generate(self, count: int) -> tuple[dict[str, np.ndarray], float]:
         """Have so many networks drawn; the stacked tensors that came back, and the seconds it took."""
-        message = self._ask("generate", {"count": count}, {})
+        message, took = self._ask_and_time("generate", {"count": count}, {})
         with _well_formed():
             if any(array.dtype != np.float32 for array in message.arrays.values()):
                 raise ValueError("a draw is of float32")
-            return message.arrays, float(message.payload["seconds"])
+            return message.arrays, took
+
+    def _ask_and_time(
+        self,
+        kind: str,
+        payload: dict[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        models: Models | None = None,
+        ids: Sequence[str] = (),
+    ) -> tuple[Message, float]:
+        """The answer, and the seconds that the method took: as the child says, or in the sandbox by our own clock.
+
+        Ours counts the way of the models as well; the child's is right, unless the method has changed it.
+        """
+        start = time.perf_counter()
+        message = self._ask(kind, payload, arrays, models, ids)
+        ours = time.perf_counter() - start
+        with _well_formed():
+            seconds = float(message.payload["seconds"])
+            if not 0 <= seconds < math.inf:
+                raise ValueError(seconds)
+        return message, ours if self._sandboxed else seconds
 
     def _ask(
         self,
@@ -138,7 +166,7 @@ class Conversation:
         ids: Sequence[str] = (),
     ) -> Message:
         try:
-            with _bundle(models, ids) as files:
+            with self._bundle(models, ids) as files:
                 self._contained.channel.send(kind, payload, arrays, files)
                 reply = self._contained.channel.receive()
         except LimitExceededError as limit:
@@ -157,6 +185,25 @@ class Conversation:
             raise StageFailedError("crashed", f"its process reported the unknown failure {failure!r}")
         return reply
 
+    @contextmanager
+    def _bundle(self, models: Models | None, ids: Sequence[str]) -> Iterator[list[int]]:
+        """The models as an open file that has no name and can only be read."""
+        if models is None:
+            yield []
+            return
+        from wslbench.zoo.bundle import write_bundle
+
+        with _sealed_memory() if self._sandboxed else _unlinked_file() as (file, seal):
+            write_bundle(models, file, ids)
+            file.flush()
+            if self._sandboxed:
+                self.watch.handed_over += file.tell()
+            reader = seal()
+            try:
+                yield [reader]
+            finally:
+                os.close(reader)
+
     def _death(self) -> str:
         self.ending = self._contained.wait_for_exit()
         code = self.ending.exit_code
@@ -168,24 +215,34 @@ class Conversation:
 
 
 @contextmanager
-def _bundle(models: Models | None, ids: Sequence[str]) -> Iterator[list[int]]:
-    """The models as an open file that has no name and can only be read."""
-    if models is None:
-        yield []
-        return
-    from wslbench.zoo.bundle import write_bundle
-
-    with tempfile.NamedTemporaryFile(prefix="wslbench-bundle-", delete=False) as file:
+def _unlinked_file() -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
+    """A file on disk without a name, and what opens it for reading."""
+    with tempfile.NamedTemporaryFile(prefix=_BUNDLE, delete=False) as file:
         try:
             reader = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
         finally:
             Path(file.name).unlink()
         try:
-            write_bundle(models, cast(BinaryIO, file), ids)
-            file.flush()
-            yield [reader]
+            yield cast(BinaryIO, file), lambda: os.dup(reader)
         finally:
             os.close(reader)
+
+
+@contextmanager
+def _sealed_memory() -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
+    """A file in memory, and what makes it unchangeable and opens it for reading.
+
+    The file on disk belongs to the user that the child runs as: opened again through ``/proc/self/fd`` it could be
+    written to, and fill the disk.
+    """
+    with os.fdopen(os.memfd_create(_BUNDLE, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b") as file:
+
+        def seal() -> int:
+            for_good = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+            fcntl.fcntl(file, fcntl.F_ADD_SEALS, for_good)
+            return os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
+
+        yield file, seal
 
 
 @contextmanager
@@ -199,4 +256,4 @@ def _well_formed() -> Iterator[None]:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
-    return value
+    return value[:_TEXT]

@@ -16,6 +16,7 @@ from wslbench.evaluation.limits import Limits
 from wslbench.evaluation.method_file import MethodFile, read_method_file
 from wslbench.evaluation.pool import work_through
 from wslbench.evaluation.run import Run, UnitName
+from wslbench.evaluation.tier import TIER, Tier
 
 
 class Progress(NamedTuple):
@@ -40,6 +41,9 @@ class Settings:
     fork
         Fork units from a preloaded server; False starts a new interpreter for each. None: where the system
         allows it.
+    isolation
+        The tier that is asked for, ``process`` or ``sandbox``. Where the system has no sandbox, units run in
+        ``process``, and the result says so.
     """
 
     jobs: int = 2
@@ -47,6 +51,7 @@ class Settings:
     device: str = "cpu"
     retry_failures: bool = False
     fork: bool | None = None
+    isolation: Tier = TIER
 
 
 class Execution:

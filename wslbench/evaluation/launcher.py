@@ -8,26 +8,22 @@ import os
 import select
 import shutil
 import signal
-import site
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import IO, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
-import wslbench
 from wslbench.errors import WslbenchError
+from wslbench.evaluation import interpreter
 from wslbench.evaluation.protocol import Channel, ChannelClosedError
-from wslbench.evaluation.sealing import sealed_environment
+from wslbench.evaluation.sandbox import Sandbox
 
 _START_SECONDS: Final = 300.0  # a cold disk may take minutes over the server's imports
 _END_SECONDS: Final = 30.0
 _SERVER_END_SECONDS: Final = 5.0
-_OUTPUT_SHOWN: Final = 2000
 
 
 class Ending(NamedTuple):
@@ -38,16 +34,22 @@ class Ending(NamedTuple):
 
 
 class Contained:
-    """A running unit: the conversation with its child, and the line to its warden."""
+    """A running unit: the conversation with its child, and the line to its warden.
 
-    def __init__(
-        self, channel: Channel, life: socket.socket, log: IO[bytes], process: subprocess.Popen[bytes] | None
-    ) -> None:
+    Attributes
+    ----------
+    warden
+        The warden's process, from its start on.
+    scratch
+        The open scratch folder of a unit in the sandbox.
+    """
+
+    def __init__(self, channel: Channel, life: socket.socket, process: subprocess.Popen[bytes] | None) -> None:
         self.channel = channel
         self.warden = 0
+        self.scratch: int | None = None
         self._private = ""
         self._life = life
-        self._log = log
         self._process = process
         self._unread = b""
 
@@ -74,12 +76,15 @@ class Contained:
             # The warden was killed, stopped, or never answers. Its death takes the child along.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.warden, signal.SIGKILL)
-            shutil.rmtree(self._private, ignore_errors=True)
+            if self._private:  # in the sandbox, it has no folder on this side
+                shutil.rmtree(self._private, ignore_errors=True)
         self._life.close()
+        if self.scratch is not None:
+            os.close(self.scratch)
+            self.scratch = None
         if self._process is not None:
             self._process.wait()
-        with self._log:
-            return Ending(None if fact is None else int(fact["exit"]), self._output())
+        return Ending(None, "") if fact is None else Ending(int(fact["exit"]), str(fact["output"]))
 
     def wait_for_exit(self) -> Ending:
         """As :meth:`end`, for a child that has hung up: its own exit code is learnt before anything is killed."""
@@ -88,21 +93,18 @@ class Contained:
         poll.poll(1000)
         return self.end()
 
-    def _output(self) -> str:
-        size = self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, size - _OUTPUT_SHOWN))
-        return self._log.read(_OUTPUT_SHOWN).decode("utf-8", errors="replace").strip()
-
     def _next_fact(self, seconds: float) -> dict[str, int | str] | None:
         limit = time.monotonic() + seconds
         while b"\n" not in self._unread:
             self._life.settimeout(max(0.001, limit - time.monotonic()))
             try:
-                got = self._life.recv(256)
+                got, files, _, _ = socket.recv_fds(self._life, 4096, 1)
             except OSError:
                 return None
             if not got:
                 return None
+            if files:
+                (self.scratch,) = files
             self._unread += got
         line, _, self._unread = self._unread.partition(b"\n")
         fact: dict[str, int | str] = json.loads(line)
@@ -119,16 +121,21 @@ class Launcher:
     fork
         Whether to fork from a preloaded server (Linux) or to start a new interpreter for every unit. A server
         that cannot be reached any more is replaced by plain starts.
+    sandbox
+        Where units of the tier ``sandbox`` run; None for the tier ``process``.
     """
 
-    def __init__(self, preload: Sequence[str] = (), fork: bool = sys.platform == "linux") -> None:
+    def __init__(
+        self, preload: Sequence[str] = (), fork: bool = sys.platform == "linux", sandbox: Sandbox | None = None
+    ) -> None:
+        self.sandbox = sandbox
         self._lock = threading.Lock()
         self._server: subprocess.Popen[bytes] | None = None
         self._control: Channel | None = None
         if fork:
             ours, theirs = socket.socketpair()
             with theirs:
-                self._server = _python("wslbench.evaluation.server", [theirs.fileno()])
+                self._server = self._python("wslbench.evaluation.server", [theirs.fileno()])
             self._control = Channel(ours)
             self._control.send("preload", {"modules": list(preload)})
 
@@ -147,7 +154,7 @@ class Launcher:
                     return contained
                 contained.end()
             self._hang_up()
-        contained = self._start(on_wait, max_array_bytes, _spawn)
+        contained = self._start(on_wait, max_array_bytes, self._spawn)
         if not self._has_started(contained, on_wait):
             output = contained.end().output
             raise WslbenchError(
@@ -187,10 +194,9 @@ class Launcher:
     ) -> Contained:
         ours, theirs = socket.socketpair()
         life, warden_life = socket.socketpair()
-        log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the unit
         with theirs, warden_life:
-            process = launch([theirs.fileno(), warden_life.fileno(), log.fileno()])
-        return Contained(Channel(ours, on_wait, max_array_bytes), life, log, process)
+            process = launch([theirs.fileno(), warden_life.fileno()])
+        return Contained(Channel(ours, on_wait, max_array_bytes), life, process)
 
     def _hang_up(self) -> None:
         with self._lock:
@@ -204,25 +210,20 @@ class Launcher:
                 raise ChannelClosedError
             self._control.send("start", files=files)
 
+    def _spawn(self, files: Sequence[int]) -> subprocess.Popen[bytes]:
+        return self._python("wslbench.evaluation.containment", files)
 
-def _spawn(files: Sequence[int]) -> subprocess.Popen[bytes]:
-    return _python("wslbench.evaluation.containment", files)
-
-
-def _python(module: str, files: Sequence[int]) -> subprocess.Popen[bytes]:
-    environment = sealed_environment(os.environ)
-    paths = [str(Path(path).resolve()) for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
-    root = str(Path(wslbench.__file__).resolve().parents[1])
-    if root not in {*site.getsitepackages(), site.getusersitepackages()}:
-        paths.insert(0, root)  # a checkout that is on sys.path by other means than an install
-    environment["PYTHONPATH"] = os.pathsep.join(paths)
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", module, *map(str, files)],
-        pass_fds=files,
-        env=environment,
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C goes to the parent, which hangs up
-    )
+    def _python(self, module: str, files: Sequence[int]) -> subprocess.Popen[bytes]:
+        line = [sys.executable, "-P", "-m", module, *map(str, files)]
+        if self.sandbox is not None:
+            line = [*self.sandbox.command_line(), *line, str(self.sandbox.scratch_bytes)]
+        return subprocess.Popen(
+            line,
+            pass_fds=files,
+            env=interpreter.environment(),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C goes to the parent, which hangs up
+        )

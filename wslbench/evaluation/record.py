@@ -15,7 +15,7 @@ from wslbench.evaluation.floors import Floors
 from wslbench.evaluation.predictions import with_context
 from wslbench.evaluation.result_schema import Cost, MethodInfo, Provenance, ResultRecord, Status, UnitOutcome
 from wslbench.evaluation.task_scorer import TaskScorer
-from wslbench.evaluation.tier import TIER
+from wslbench.evaluation.tier import TIER, Tier
 from wslbench.tasks import Problem
 from wslbench.zoo import Zoo
 
@@ -31,6 +31,7 @@ def build_record(
     floors: Floors,
     warnings: Sequence[str] = (),
     device: str = "cpu",
+    tier: Tier = TIER,
     zoos: Sequence[Zoo] = (),
 ) -> ResultRecord:
     """Score a method's predictions and put everything that is known about the run beside them.
@@ -47,6 +48,8 @@ def build_record(
         What the reader of the result should know besides.
     device
         The torch device that the method was told to use.
+    tier
+        The isolation tier in which the units ran.
     zoos
         Those of the problem.
 
@@ -63,7 +66,7 @@ def build_record(
         **dict(findings),
         method=method,
         status=overall_status(units),
-        tier=TIER,
+        tier=tier,
         created=datetime.now(UTC),
         seeds=seeds,
         coverage=coverage_of(units),

@@ -14,6 +14,7 @@ from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.limits import Limits
 from wslbench.evaluation.method_file import MethodFile
 from wslbench.evaluation.result_schema import MethodInfo, ResultRecord, UnitOutcome
+from wslbench.evaluation.tier import PROCESS, TIER, Isolation
 
 
 class UnitName(NamedTuple):
@@ -30,6 +31,8 @@ class Run(ABC):
 
     Attributes
     ----------
+    isolation
+        In which tier the units run.
     entries
         The units that are finished.
     """
@@ -38,6 +41,7 @@ class Run(ABC):
     method: MethodFile
     limits: Limits
     device: str
+    isolation: Isolation = PROCESS
     entries: dict[UnitName, JournalEntry] = field(default_factory=dict)
 
     @property
@@ -62,9 +66,14 @@ class Run(ABC):
     def write(self, method: MethodInfo, folder: Path, floors: Path | None) -> ResultRecord:
         """Score what came of the units, and write the result; ``floors`` is another folder of floor results."""
 
-    @abstractmethod
     def notes(self) -> Iterator[str]:
         """What a reader of the result should know."""
+        if self.isolation.note:
+            yield self.isolation.note
+
+    def tier_in_key(self) -> list[str]:
+        """The part of every key that keeps units of different tiers apart; none for the first, which has had none."""
+        return [] if self.isolation.tier == TIER else [f"tier {self.isolation.tier}"]
 
     def units(self, seeds: Sequence[int] | None = None) -> list[UnitName]:
         """Names of the units of these seeds, or of all."""

@@ -1,8 +1,9 @@
 """The fork server: a process that has imported what methods need, and has seen neither labels nor methods.
 
 Starting a unit from it costs a fork instead of seconds of imports. It knows no task and no zoo. Run as
-``python -m wslbench.evaluation.server FD``; over the socket FD come the modules to preload, then one
-message a unit with three open files: the child's conversation, the warden's line, the log.
+``python -m wslbench.evaluation.server FD [SCRATCH_BYTES]``; over the socket FD come the modules to preload, then one
+message a unit with two open files: the child's conversation and the warden's line. With SCRATCH_BYTES, it stands behind
+the wall of the sandbox (:mod:`wslbench.evaluation.bubblewrap`), and so do its units.
 """
 
 from __future__ import annotations
@@ -56,12 +57,18 @@ def cuda_in_use() -> bool:
     return bool(ctypes.CDLL("libcuda.so.1").cuDeviceGetCount(ctypes.byref(ctypes.c_int())) != _CUDA_NOT_INITIALIZED)
 
 
-def serve(channel: Channel) -> None:
+def serve(channel: Channel, scratch_bytes: int | None = None) -> None:
     """Fork a warden for every message until the parent hangs up, then leave no process behind.
 
     Where an import has begun to use CUDA, the server ends at once, and units are started without it.
+
+    Parameters
+    ----------
+    scratch_bytes
+        What each unit's scratch folder holds, in the sandbox.
     """
-    adopt_orphans()
+    if scratch_bytes is None:
+        adopt_orphans()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens report to the parent; the kernel reaps them
     try:
         preload((*_ALWAYS, *channel.receive().payload["modules"]))
@@ -70,17 +77,19 @@ def serve(channel: Channel) -> None:
         gc.collect()
         gc.freeze()  # a collection in a child would copy every page that is shared with this process
         while True:
-            files = channel.receive(with_files=True).files
+            child, life = files = channel.receive(with_files=True).files
             if os.fork() == 0:
                 channel.close()
-                contain(*files)
+                contain(child, life, scratch_bytes)
             close_files(files)
     except ChannelClosedError:
         pass
     finally:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        end_descendants(_GRACE_SECONDS)
+        # Behind the wall, all processes end with this one.
+        if scratch_bytes is None:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            end_descendants(_GRACE_SECONDS)
 
 
 if __name__ == "__main__":
-    serve(Channel(socket.socket(fileno=int(sys.argv[1]))))
+    serve(Channel(socket.socket(fileno=int(sys.argv[1]))), *map(int, sys.argv[2:]))

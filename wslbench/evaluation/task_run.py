@@ -62,6 +62,7 @@ class TaskRun(Run):
             self.device,
             EVALUATOR_VERSION,
             *disguised,
+            *self.tier_in_key(),
         )
 
     def work(self, name: UnitName, launcher: Launcher, stop: threading.Event) -> JournalEntry:
@@ -145,6 +146,7 @@ class TaskRun(Run):
             committed_floors(self.problem, floors),
             list(self.notes()),
             device=self.device,
+            tier=self.isolation.tier,
             zoos=self.zoos,
         )
         write_result(record, self.problem, predictions, folder)
@@ -152,6 +154,7 @@ class TaskRun(Run):
 
     def notes(self) -> Iterator[str]:
         """What a reader of the result should know: what was not covered, what was not run."""
+        yield from super().notes()
         reasons = {name: reason for entry in self.entries.values() for name, reason in entry.unsupported.items()}
         for architecture, reason in sorted(reasons.items()):
             yield f"The architecture {architecture} is not supported by the method ({reason}): chance stands in."

@@ -32,15 +32,78 @@ C++ code or a sub-process; keep every chunk that it has seen and write its predi
 into the parent with ``ptrace`` or ``/proc``; unload the seal, which is Python; talk to a server; or carry
 the answers in its own source. Nor can it stop a method's author from having tuned on the test folds.
 
-So it is an honour system, and results say ``process``. The tiers above are ``sandbox`` (no network; zoos,
-tasks, splits and results masked) and ``verified`` (scored by a maintainer on a zoo re-grown from secret
-seeds, which nobody can have memorised).
+So it is an honour system, and results say ``process``.
+
+Tier ``sandbox``
+----------------
+The same, behind two walls: one around all units of an evaluation, built by bubblewrap
+(:mod:`wslbench.evaluation.bubblewrap`), one around each unit (:mod:`wslbench.evaluation.namespaces`). The kernel stops
+what Python could only refuse, whatever language or sub-process tries it:
+
+* **Reading answers.** A unit sees the system's libraries, Python and its packages, and the method's own source files.
+  Homes, temporary folders and other disks are not there; the zoos, tasks, splits, results, comparators and data sets
+  that come with packages look empty.
+* **Writing.** Everything is read-only, but for a scratch folder in memory, which counts as memory and goes with the
+  unit. The models are handed over in memory that nobody can change.
+* **Talking.** No network, not even between units; no IPC, no kernel keyring; no process but its own is in sight.
+* **Power.** No capabilities, nor a user namespace to have them in; system calls that no method needs are refused.
+* **Outliving.** With its process 1 a unit's processes end, whatever session they are in.
+* **Using more than it may.** Memory, the scratch folder, processes and time have limits, at which all of it is killed.
+  They are looked at some twenty times a second: a unit can be above one for so long. The kernel's own buffers (pipes,
+  sockets) do not count.
+* **Cheap clocks.** The parent's clock says how long ``fit`` and ``predict`` took.
+
+It cannot stop a method that carries the answers in its own source, which its hash covers and anybody can read, nor one
+that was tuned on the test folds: the zoos are public. It is no protection against holes in the kernel. Units that run
+side by side could whisper by loading the machine.
+
+Three dozen tricks and what becomes of each in both tiers are a table of the tests: ``tests/redteam/table.py``.
+
+The tier above, ``verified``, is scored by a maintainer on a zoo re-grown from secret seeds, which nobody can have
+memorised.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
+
+from wslbench.errors import WslbenchError
 
 Tier = Literal["process", "sandbox", "verified"]
 
-TIER: Final[Tier] = "process"
+TIER: Final[Tier] = "process"  # unless another one is asked for
+
+
+class Isolation(NamedTuple):
+    """The tier in which units run, and why it is not the one that was asked for (empty where it is)."""
+
+    tier: Tier = TIER
+    note: str = ""
+
+
+PROCESS: Final = Isolation()
+
+
+def isolation_for(asked: Tier, device: str) -> Isolation:
+    """The tier in which this machine can run units, at most the one that is asked for.
+
+    Raises
+    ------
+    WslbenchError
+        If no evaluation of one's own can reach the tier, or the sandbox has no such device.
+    """
+    if asked == TIER:
+        return PROCESS
+    if asked != "sandbox":
+        raise WslbenchError(f"An evaluation cannot run in the tier {asked!r}. Choose `process` or `sandbox`.")
+    if device != "cpu":
+        raise WslbenchError(
+            f"The sandbox has no device but the CPU, and {device!r} was asked for. Leave out one of --device and "
+            "--isolation."
+        )
+    from wslbench.evaluation.bubblewrap import obstacle
+
+    why = obstacle()
+    if why is None:
+        return Isolation("sandbox")
+    return Isolation(TIER, f"The tier sandbox was asked for, and units ran in the tier {TIER}: {why}.")

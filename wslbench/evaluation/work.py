@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -13,11 +15,13 @@ from wslbench.errors import MethodError, ResultError, WslbenchError
 from wslbench.evaluation.execution import Execution, Progress, Settings
 from wslbench.evaluation.journal import Journal
 from wslbench.evaluation.launcher import Launcher
-from wslbench.evaluation.method_file import read_method_file
+from wslbench.evaluation.method_file import MethodFile, read_method_file
 from wslbench.evaluation.method_info import Declared, inspect_method
 from wslbench.evaluation.result_schema import MethodInfo, Privilege
 from wslbench.evaluation.run import Run
+from wslbench.evaluation.sandbox import sandbox_for
 from wslbench.evaluation.task_run import TaskRun
+from wslbench.evaluation.tier import Isolation, isolation_for
 from wslbench.evaluation.unit import Disguise
 from wslbench.tasks import Task, TaskKind, prepare, prepare_generation
 from wslbench.zoo import load_zoo
@@ -115,10 +119,15 @@ def work_on(
     _check_numbers(seeds, settings)
     source = read_method_file(method)
     _check_writable(folder)
-    launcher = Launcher(source.preload) if settings.fork is None else Launcher(source.preload, settings.fork)
-    with launcher:  # it preloads while the zoo is being read
-        stop = threading.Event()
+    isolation = isolation_for(settings.isolation, settings.device)
+    stop = threading.Event()
+    with ExitStack() as stack:
+        start = partial(_start, stack, source, settings, isolation, (folder, *_folders(zoos or {})))
+        launcher = start(may_see_data=False)  # it preloads while the zoo is being read
         declared = inspect_method(source, launcher, settings.limits, stop)
+        if isolation.tier == "sandbox" and declared.privilege == "data":
+            stack.close()
+            launcher = start(may_see_data=True)
         tasks = wanted.of(declared, source.path)
         opened = {
             name: _open_zoo(name, zoos or {}) for name in dict.fromkeys(name for task in tasks for name in task.zoos)
@@ -128,6 +137,7 @@ def work_on(
             "method": source,
             "limits": settings.limits,
             "device": settings.device,
+            "isolation": isolation,
         }
         runs = [
             _make_run(task, tuple(opened[name] for name in task.zoos), declared, disguises, common) for task in tasks
@@ -145,6 +155,25 @@ def work_on(
             execution = Execution(method, runs, settings, launcher, journal, stop, on_progress)
             with closing(execution.finished_tasks()) as finished:
                 yield Work(info, tasks, finished)
+
+
+def _start(
+    stack: ExitStack,
+    method: MethodFile,
+    settings: Settings,
+    isolation: Isolation,
+    answers: Iterable[Path],
+    may_see_data: bool,
+) -> Launcher:
+    sandbox = None
+    if isolation.tier == "sandbox":
+        sandbox = sandbox_for(method, settings.limits.memory_bytes, answers, may_see_data)
+    fork = sys.platform == "linux" if settings.fork is None else settings.fork
+    return stack.enter_context(Launcher(method.preload, fork, sandbox))
+
+
+def _folders(zoos: Mapping[str, Zoo | Path]) -> list[Path]:
+    return [Path(zoo) if isinstance(zoo, (str, Path)) else zoo.path for zoo in zoos.values()]
 
 
 def _make_run(

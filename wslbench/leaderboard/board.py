@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from wslbench.evaluation.audit_schema import AuditRecord
@@ -16,11 +16,15 @@ from wslbench.tasks import Task, TaskBook
 
 @dataclass(frozen=True)
 class TaskBoard:
-    """One task's entries, and how they compare."""
+    """One task's entries, and how they compare.
+
+    ``elsewhere`` is the headline under the other protocols of the same target, by method and protocol.
+    """
 
     task: Task
     entries: Sequence[Entry]
     standings: Standings
+    elsewhere: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def records(self) -> list[ResultRecord]:
@@ -58,18 +62,6 @@ class Board:
         """The boards of a suite."""
         return [board for board in self.tasks if board.task.id in self.suites[name]]
 
-    def extrapolation(self, board: TaskBoard) -> dict[str, dict[str, Estimate]]:
-        """The headline under other protocols of the same target, by method and protocol."""
-        found: dict[str, dict[str, Estimate]] = {}
-        for other in self.tasks:
-            same = (other.task.zoo, other.task.target) == (board.task.zoo, board.task.target)
-            if not same or other.task.id == board.task.id:
-                continue
-            for record in other.records:
-                if record.status == "ok":
-                    found.setdefault(record.method.name, {})[other.task.protocol] = record.metrics[record.task.headline]
-        return found
-
 
 def make_board(results: Results, book: TaskBook) -> Board:
     """The board of some results."""
@@ -78,4 +70,34 @@ def make_board(results: Results, book: TaskBook) -> Board:
 
 def make_boards(results: Results) -> list[TaskBoard]:
     """A board a task, in the tasks' order."""
-    return [TaskBoard(found.task, found.entries, standings(found.entries)) for found in results.tasks]
+    headlines = _headlines(results)
+    return [
+        TaskBoard(found.task, found.entries, standings(found.entries), _elsewhere(found.task, headlines))
+        for found in results.tasks
+    ]
+
+
+_Headlines = Mapping[tuple[str, str], Mapping[str, Mapping[str, Estimate]]]
+
+
+def _headlines(results: Results) -> _Headlines:
+    """By zoo and target: of each protocol, each method's headline; what failed is left out."""
+    headlines: dict[tuple[str, str], dict[str, dict[str, Estimate]]] = {}
+    for found in results.tasks:
+        records = [entry.record for entry in found.entries if entry.record.status == "ok"]
+        headlines.setdefault(_target(found.task), {})[found.task.protocol] = {
+            record.method.name: record.metrics[record.task.headline] for record in records
+        }
+    return headlines
+
+
+def _elsewhere(task: Task, headlines: _Headlines) -> dict[str, dict[str, Estimate]]:
+    elsewhere: dict[str, dict[str, Estimate]] = {}
+    for protocol, methods in headlines[_target(task)].items():
+        for name, estimate in methods.items() if protocol != task.protocol else ():
+            elsewhere.setdefault(name, {})[protocol] = estimate
+    return elsewhere
+
+
+def _target(task: Task) -> tuple[str, str]:
+    return task.zoo, task.target

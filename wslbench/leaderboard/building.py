@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from wslbench.bundled import bundled_path
 from wslbench.errors import ResultError
 from wslbench.leaderboard.board import Board, TaskBoard, make_board
 from wslbench.leaderboard.export import board_data
 from wslbench.leaderboard.markdown import reading_of, render_markdown
 from wslbench.leaderboard.results import Results
+from wslbench.leaderboard.site import write_site
 from wslbench.leaderboard.tables import to_csv, to_json, to_latex
 from wslbench.tasks import TaskBook
+from wslbench.zoo import Zoo, load_zoo
 from wslbench.zoo.atomic import write_text
 
 
-def build_board(results: Results, book: TaskBook, suite: str, folder: Path) -> list[Path]:
+def build_board(
+    results: Results, book: TaskBook, suite: str, folder: Path, open_zoo: Callable[[str], Zoo] = load_zoo
+) -> list[Path]:
     """Write everything that shows results.
 
     Parameters
     ----------
     suite
-        The one whose tables ``README.md`` has.
+        The one whose tables ``README.md`` has, and that the site shows first.
     folder
-        Gets ``README.md``, ``tables/board.json``, ``tables/results.csv``, and for each suite a Markdown page and a
-        LaTeX table.
+        Gets ``README.md``, ``tables/board.json``, ``tables/results.csv``, for each suite a Markdown page and a LaTeX
+        table, and ``site/``, to be opened at ``site/index.html``.
+    open_zoo
+        Opens a zoo by name for its phase diagram.
 
     Returns
     -------
@@ -49,7 +56,8 @@ def build_board(results: Results, book: TaskBook, suite: str, folder: Path) -> l
     except OSError as error:
         raise ResultError(f"The tables {tables} cannot be written: {error}") from error
     write_page(board.suite(suite), board.problems, folder / "README.md")
-    return [*texts, folder / "README.md"]
+    site = write_site(board, data, folder / "site", suite=suite, open_zoo=open_zoo, methods=bundled_path("baselines"))
+    return [*texts, folder / "README.md", *site]
 
 
 def page_of(board: Board, suite: str) -> str:

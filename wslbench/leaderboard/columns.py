@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
-from wslbench.evaluation.result_schema import Estimate, Lift
+from wslbench.evaluation.result_schema import Estimate, Lift, TaskRecord
 from wslbench.leaderboard.rows import Row
 from wslbench.tasks import TaskKind
 from wslbench.tasks.metrics.registry import METRICS
+from wslbench.zoo.protocols import DEFAULT_PROTOCOL
 
 NOTHING = "–"
 
@@ -26,34 +29,68 @@ _BESIDE: dict[TaskKind, tuple[str, ...]] = {
 }
 
 
+# Beside a score within the grid: the same beyond it.
+_EXTRAPOLATION = {"new-load": "new load", "new-temperature": "new temp."}
+
+
 @dataclass(frozen=True)
 class Column:
     """A heading, what stands under it in a row, whether it is a number (and so set to the right).
 
-    ``essential`` columns are shown however narrow the terminal is.
+    Attributes
+    ----------
+    essential
+        Shown however narrow the terminal is.
+    estimate
+        What ``text`` says, for who can draw its interval.
     """
 
     heading: str
     text: Callable[[Row], str]
     numeric: bool = True
     essential: bool = False
+    estimate: Callable[[Row], Estimate | Lift | None] | None = None
 
 
-def columns(kind: TaskKind, headline: str) -> list[Column]:
-    """The columns for a kind of task, the headline with its interval first."""
-    return [
-        Column("#", lambda row: NOTHING if row.rank is None else str(row.rank), essential=True),
-        Column("method", lambda row: row.name, numeric=False, essential=True),
-        Column(_heading(headline), lambda row: with_interval(row.metrics.get(headline)), essential=True),
-        *([] if headline == "lift" else [Column("lift", _lift, essential=True)]),
-        *(_metric(name) for name in _BESIDE[kind]),
-        *([] if kind == "weight_generation" else [Column("drop perm. · scal.", _drops)]),
-        Column("fit s", lambda row: NOTHING if row.record is None else seconds(row.record.cost.fit_seconds)),
-        Column("predict s", lambda row: NOTHING if row.record is None else seconds(row.record.cost.predict_seconds)),
-        Column("MiB", _memory),
-        Column("tier", lambda row: NOTHING if row.record is None else row.record.tier, numeric=False),
-        Column("note", _note, numeric=False, essential=True),
-    ]
+# The registry: in the order of a table, what makes the columns of one name for a task; none where it has no such.
+COLUMNS: Final[Mapping[str, Callable[[TaskRecord], list[Column]]]] = MappingProxyType(
+    {
+        "rank": lambda _: [
+            Column("#", lambda row: NOTHING if row.rank is None else str(row.rank), essential=True),
+        ],
+        "method": lambda _: [Column("method", lambda row: row.name, numeric=False, essential=True)],
+        "score": lambda task: [_with_interval(heading(task.headline), lambda row: row.metrics.get(task.headline))],
+        "lift": lambda task: [_with_interval("lift", _lift)] if task.headline != "lift" else [],
+        "extrapolation": lambda task: (
+            [_beyond(protocol, name) for protocol, name in _EXTRAPOLATION.items()]
+            if _predicts(task) and task.protocol == DEFAULT_PROTOCOL
+            else []
+        ),
+        "worst_phase": lambda task: [Column("worst phase", _worst_phase)] if _predicts(task) else [],
+        "beside": lambda task: [_metric(name) for name in _BESIDE[task.kind]],
+        "audit": lambda task: [Column("drop perm. · scal.", _drops)] if _predicts(task) else [],
+        "fit": lambda _: [Column("fit s", _fit_seconds)],
+        "predict": lambda _: [Column("predict s", _predict_seconds)],
+        "memory": lambda _: [Column("MiB", _memory)],
+        "coverage": lambda _: [Column("covers", _coverage)],
+        "tier": lambda _: [
+            Column("tier", lambda row: NOTHING if row.record is None else row.record.tier, numeric=False)
+        ],
+        "note": lambda _: [Column("note", _note, numeric=False, essential=True)],
+    }
+)
+
+
+def columns(task: TaskRecord, rows: Sequence[Row] | None = None) -> list[Column]:
+    """The columns of a task's table, in order; of given rows without those in which no row has anything."""
+    every = [column for make in COLUMNS.values() for column in make(task)]
+    if rows is None:
+        return every
+    return [column for column in every if column.essential or any(column.text(row) != NOTHING for row in rows)]
+
+
+def _predicts(task: TaskRecord) -> bool:
+    return task.kind != "weight_generation"
 
 
 def number(value: float | None) -> str:
@@ -83,7 +120,8 @@ def seconds(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1f}"
 
 
-def _heading(metric: str) -> str:
+def heading(metric: str) -> str:
+    """A metric's name with an arrow to where it is better."""
     entry = METRICS[metric]
     return f"{entry.label} {'↑' if entry.higher_is_better else '↓'}"
 
@@ -93,11 +131,15 @@ def _metric(name: str) -> Column:
         estimate = row.metrics.get(name)
         return NOTHING if estimate is None else number(estimate.value)
 
-    return Column(_heading(name), text)
+    return Column(heading(name), text)
 
 
-def _lift(row: Row) -> str:
-    return NOTHING if row.record is None else with_interval(row.record.lift)
+def _with_interval(name: str, estimate: Callable[[Row], Estimate | Lift | None]) -> Column:
+    return Column(name, lambda row: with_interval(estimate(row)), essential=True, estimate=estimate)
+
+
+def _lift(row: Row) -> Lift | None:
+    return None if row.record is None else row.record.lift
 
 
 def _drops(row: Row) -> str:
@@ -105,6 +147,32 @@ def _drops(row: Row) -> str:
     if row.audit is None or row.audit.permutation is None or row.audit.scaling is None:
         return NOTHING
     return f"{number(row.audit.permutation.score_drop)} · {number(row.audit.scaling.score_drop)}"
+
+
+def _beyond(protocol: str, name: str) -> Column:
+    def text(row: Row) -> str:
+        estimate = row.elsewhere.get(protocol)
+        return NOTHING if estimate is None else number(estimate.value)
+
+    return Column(name, text, estimate=lambda row: row.elsewhere.get(protocol))
+
+
+def _worst_phase(row: Row) -> str:
+    """The phase that the method knows least of, with the value that says so."""
+    worst = None if row.record is None else row.record.worst_phase
+    return NOTHING if worst is None else f"{worst.phase} {number(worst.value)}"
+
+
+def _fit_seconds(row: Row) -> str:
+    return NOTHING if row.record is None else seconds(row.record.cost.fit_seconds)
+
+
+def _predict_seconds(row: Row) -> str:
+    return NOTHING if row.record is None else seconds(row.record.cost.predict_seconds)
+
+
+def _coverage(row: Row) -> str:
+    return NOTHING if row.record is None else f"{100 * row.record.coverage:.0f} %"
 
 
 def _memory(row: Row) -> str:
@@ -125,6 +193,4 @@ def _note(row: Row) -> str:
             notes.append("with data")
         elif record.method.privilege == "train_hyperparameters":
             notes.append("told the train grid")
-        if record.coverage < 1:
-            notes.append(f"covers {100 * record.coverage:.0f} %")
     return ", ".join(notes)

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from wslbench.evaluation.audit_schema import AuditRecord
-from wslbench.evaluation.result_schema import ResultRecord
+from wslbench.evaluation.result_schema import Estimate, ResultRecord
 from wslbench.leaderboard.columns import Column, columns
 from wslbench.leaderboard.rows import Role, Row, table_rows
 
@@ -25,6 +25,7 @@ def render_task_table(
     width: int | None = None,
     audits: Mapping[str, AuditRecord] | None = None,
     mark: str | None = None,
+    elsewhere: Mapping[str, Mapping[str, Estimate]] | None = None,
 ) -> Table:
     """The table of one task.
 
@@ -40,13 +41,15 @@ def render_task_table(
         Audit of each method that has one.
     mark
         The method whose row is to be found at a glance.
+    elsewhere
+        The headline under other protocols, by method and protocol.
     """
     task = records[0].task
     rows = [
         replace(row, name=f"{_MARK}{row.name}") if row.name == mark else row
-        for row in table_rows(records, ranks, audits)
+        for row in table_rows(records, ranks, audits, elsewhere)
     ]
-    every = [column for column in columns(task.kind, task.headline) if ranks or column.heading != "#"]
+    every = [column for column in columns(task, rows) if ranks or column.heading != "#"]
     shown = _that_fit(every, rows, Console().width if width is None else width)
     table = Table(
         title=escape(f"{task.id} · {task.label} · {task.models} models, {task.cells} cells · tier {_tiers(records)}"),

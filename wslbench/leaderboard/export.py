@@ -60,7 +60,7 @@ def board_data(board: Board) -> Data:
         "phases": list(PHASES),
         "suites": {name: members for name, members in suites.items() if members},
         "methods": _methods(shown),
-        "tasks": [_task(board, task) for task in shown],
+        "tasks": [_task(task) for task in shown],
         "aggregates": {
             name: _aggregate(found)
             for name, members in suites.items()
@@ -92,9 +92,8 @@ def _methods(boards: Sequence[TaskBoard]) -> Data:
     return {name: found[name] for name in sorted(found)}
 
 
-def _task(board: Board, task: TaskBoard) -> Data:
+def _task(task: TaskBoard) -> Data:
     record, asked = task.records[0], task.task
-    elsewhere = board.extrapolation(task)
     return {
         "id": asked.id,
         "zoo": asked.zoo,
@@ -115,7 +114,7 @@ def _task(board: Board, task: TaskBoard) -> Data:
         "resolvable": task.standings.resolvable,
         "ceilings": {name: _estimates(metrics) for name, metrics in record.ceilings.items()},
         "comparators": _comparators(record),
-        "rows": [_row(entry, task, elsewhere.get(entry.record.method.name, {})) for entry in _ordered(task)],
+        "rows": [_row(entry, task, task.elsewhere.get(entry.record.method.name, {})) for entry in _ordered(task)],
     }
 
 

@@ -1,10 +1,11 @@
-"""The board as one Markdown page: a reading that people write, all tasks at a glance, then a section a task."""
+"""The board as one Markdown page: a reading that people write, all tasks at a glance and across, a section a task."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from wslbench.evaluation.result_schema import ResultRecord
+from wslbench.leaderboard.across import across
 from wslbench.leaderboard.board import TaskBoard
 from wslbench.leaderboard.columns import columns, number
 from wslbench.leaderboard.overview import overview
@@ -18,7 +19,9 @@ hyper-parameters from them; the *oracle* is told the grid, load and temperature,
 *ceiling* says what could be reached. Failed results hold chance predictions and stand last. Tier `process` stops
 accidents, not attackers: it is an honour system. *Drop* is what the headline loses when the test models' hidden units
 are permuted, and when they are scaled, so that no function changes (`wslbench audit`): nothing, for a method that is
-blind to it.
+blind to it. *New load* and *new temp.* are the headline of the same target where whole loads or temperatures are
+held out. *Worst phase*: the one with the least recall, or the largest mean absolute error over the target's standard
+deviation. *Covers*: the share of the models that the method supports; the others are predicted by chance.
 """
 
 READING = "<!-- reading: kept when this page is written anew -->", "<!-- end of reading -->"
@@ -42,7 +45,7 @@ def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], readin
     parts = ["# wslbench leaderboard\n"]
     if reading:
         parts.append(f"{READING[0]}\n\n{reading}\n\n{READING[1]}\n")
-    parts += [LEGEND, *overview(boards)]
+    parts += [LEGEND, *overview(boards), *across(boards)]
     parts += [_section(board) for board in boards if board.records]
     if problems:
         parts.append("## Not shown\n")
@@ -53,7 +56,8 @@ def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], readin
 def _section(board: TaskBoard) -> str:
     records = board.records
     task = records[0].task
-    shown = columns(task.kind, task.headline)
+    rows = table_rows(records, board.standings.ranks, board.audits, board.elsewhere)
+    shown = columns(task, rows)
     lines = [
         f"## {task.id}\n",
         f"{task.label}, split {task.protocol}: {task.models} models of {task.cells} cells, held out by {task.unit}."
@@ -61,7 +65,7 @@ def _section(board: TaskBoard) -> str:
         "| " + " | ".join(_cell(column.heading) for column in shown) + " |",
         "|" + "|".join("---:" if column.numeric else "---" for column in shown) + "|",
     ]
-    for row in table_rows(records, board.standings.ranks, board.audits):
+    for row in rows:
         lines.append("| " + " | ".join(_cell(column.text(row)) for column in shown) + " |")
     return "\n".join(lines) + "\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from wslbench.evaluation.audit_schema import AuditRecord
@@ -17,7 +17,10 @@ Role = Literal["method", "floor", "oracle", "ceiling"]
 
 @dataclass(frozen=True)
 class Row:
-    """One row: a name, its metrics, and the record behind it where there is one of its own."""
+    """One row: a name, its metrics, and the record behind it where there is one of its own.
+
+    ``elsewhere`` is the headline under other protocols of the same target, by protocol.
+    """
 
     name: str
     role: Role
@@ -25,6 +28,7 @@ class Row:
     record: ResultRecord | None = None
     rank: int | None = None
     audit: AuditRecord | None = None
+    elsewhere: Mapping[str, Estimate] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -35,14 +39,23 @@ def table_rows(
     records: Sequence[ResultRecord],
     ranks: Mapping[str, int] | None = None,
     audits: Mapping[str, AuditRecord] | None = None,
+    elsewhere: Mapping[str, Mapping[str, Estimate]] | None = None,
 ) -> list[Row]:
     """The rows of one task: best headline first, failed results last, ceilings above everything.
 
     Floors come from results of their own where there are some, else from what the records carry of them.
     """
-    ranks, audits = ranks or {}, audits or {}
+    ranks, audits, elsewhere = ranks or {}, audits or {}, elsewhere or {}
     rows = [
-        Row(name, role_of(record), record.metrics, record, ranks.get(name), audits.get(name))
+        Row(
+            name,
+            role_of(record),
+            record.metrics,
+            record,
+            ranks.get(name),
+            audits.get(name),
+            elsewhere.get(name, {}),
+        )
         for record in records
         for name in [record.method.name]
     ]

@@ -43,7 +43,8 @@ class Problem:
     table
         A row a model, sorted by ``model_id``, with ``model_id, run_id, cell_id, unit, fold, phase, phase_probability,
         target, natural_target, load, temperature``. ``target`` is what methods see: the phase, or the value on the
-        task's scale; ``natural_target`` is the value before the transform (NaN for phases).
+        task's scale; ``natural_target`` is the value before the transform (NaN for phases). In a zoo without phases,
+        ``phase`` and ``phase_probability`` are missing values.
     classes
         The phases that occur, in canonical order; empty for regression.
     unit
@@ -95,7 +96,7 @@ class Problem:
 def prepare(task: Task, *zoos: Zoo) -> Problem:
     """Resolve a task on its zoos, in the order of ``task.zoos``.
 
-    The rows are the measured checkpoints of finished runs whose cell has a phase and which stand in the split. Under
+    The rows are those of :func:`task_rows` which stand in the split. Under
     ``new-zoo``, all of those of the first zoo are train and all of the second are test. Targets that are numbers are
     then standardised within each zoo, after the task's transform: what can transfer is the order, and the distance in
     units of a zoo's own spread, not an absolute value. Load and temperature become ranks within their zoo, in (0, 1).
@@ -211,10 +212,13 @@ def problem_from_table(
 def task_rows(task: Task, zoo: Zoo) -> pd.DataFrame:
     """The checkpoints of a zoo that a task is about: measured ones of finished runs whose cell has a phase.
 
+    A zoo whose card has no phase rule (an imported one, say) tells no failed grid points from others by their phase,
+    so that all its measured checkpoints of finished runs are in tasks that ask for numbers.
+
     Raises
     ------
     TaskError
-        If the zoo lacks a column, or holds what no task can use.
+        If the zoo lacks a column, has no phases where they are asked for, or holds what no task can use.
     """
     table = zoo.table
     needed = {"run_id", "cell_id", "measured", "unfinished", "phase", "phase_probability", task.column}
@@ -222,12 +226,20 @@ def task_rows(task: Task, zoo: Zoo) -> pd.DataFrame:
     missing = sorted(needed - set(table.columns))
     if missing:
         raise TaskError(f"The task {task.id} reads {', '.join(missing)}, which the zoo {zoo.name!r} has no column for.")
-    kept = table["measured"].astype(bool) & ~table["unfinished"].astype(bool) & table["phase"].notna()
+    kept = table["measured"].astype(bool) & ~table["unfinished"].astype(bool)
+    if zoo.card.phase_rule is not None or task.kind != "accuracy_prediction":
+        kept &= table["phase"].notna()
     rows = table[kept].rename_axis("model_id").reset_index()
+    if rows.empty and zoo.card.phase_rule is None and task.kind != "accuracy_prediction":
+        raise TaskError(
+            f"The task {task.id} asks about phases, and no cell of the zoo {zoo.name!r} has one: `wslbench zoo "
+            "annotate` measures order parameters and adds phases, where the zoo's data set is there and its cells have "
+            "several seeds."
+        )
     twice = rows["run_id"][rows["run_id"].duplicated()]
     if len(twice):
         raise TaskError(f"The zoo {zoo.name!r} marks two checkpoints of the run {twice.iloc[0]} as measured.")
-    unknown = sorted(set(rows["phase"]) - set(PHASES))
+    unknown = sorted(set(rows["phase"].dropna()) - set(PHASES))
     if unknown:
         raise TaskError(f"The zoo {zoo.name!r} holds phases that do not exist: {', '.join(map(repr, unknown))}.")
     return rows

@@ -52,6 +52,7 @@ class GenerationRun(Run):
             self.device,
             EVALUATOR_VERSION,
             f"judge {VERSION}",
+            *self.tier_in_key(),
         )
 
     def work(self, name: UnitName, launcher: Launcher, stop: threading.Event) -> JournalEntry:
@@ -116,13 +117,14 @@ class GenerationRun(Run):
         """Score the judged networks, and write the result; ``floors`` says nothing here, comparators do."""
         table = self.networks()
         record = build_generation_record(
-            self.reference, table, method, self.outcomes(), list(self.notes()), self.device
+            self.reference, table, method, self.outcomes(), list(self.notes()), self.device, self.isolation.tier
         )
         write_generation_result(record, table, folder)
         return record
 
     def notes(self) -> Iterator[str]:
         """What a reader of the result should know."""
+        yield from super().notes()
         reasons = {name: reason for entry in self.entries.values() for name, reason in entry.unsupported.items()}
         for architecture, reason in sorted(reasons.items()):
             yield f"The architecture {architecture} is not supported by the method ({reason}): nothing was drawn."

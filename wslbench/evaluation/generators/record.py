@@ -18,7 +18,7 @@ from wslbench.evaluation.predictions import write_predictions
 from wslbench.evaluation.record import cost_of, coverage_of, overall_status
 from wslbench.evaluation.record_files import write_record
 from wslbench.evaluation.result_schema import MethodInfo, Provenance, ResultRecord, UnitOutcome
-from wslbench.evaluation.tier import TIER
+from wslbench.evaluation.tier import TIER, Tier
 from wslbench.generation.lift import RESAMPLES
 
 
@@ -29,6 +29,7 @@ def build_generation_record(
     units: Sequence[UnitOutcome],
     warnings: Sequence[str] = (),
     device: str = "cpu",
+    tier: Tier = TIER,
 ) -> ResultRecord:
     """Score a generator's judged networks and put everything that is known about the run beside them.
 
@@ -43,7 +44,7 @@ def build_generation_record(
         **dict(findings),
         method=method,
         status=overall_status(units),
-        tier=TIER,
+        tier=tier,
         created=datetime.now(UTC),
         seeds=sorted(unit.seed for unit in units),
         coverage=coverage_of(units),

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from wslbench.zoo import ZooCard
     from wslbench.zoo.schema import Axis
 
-__all__ = ["Picture", "draw_pictures"]
+__all__ = ["Picture", "draw_pictures", "drawable"]
 
 _LONGEST_LABEL = 60
 
 
 def draw_pictures(measured: Measurements, contents: Contents) -> dict[str, list[Picture]]:
     """Every figure that the zoo has the numbers for, by section of the page."""
-    card = _drawable(measured.card)
+    card = drawable(measured.card)
     kinds = {kind: section for kind, section in contents.kinds.items() if section is not None}
     return {
         "diagram": [phase_diagram(card, contents.head, contents.cells)],
@@ -39,7 +39,7 @@ def draw_pictures(measured: Measurements, contents: Contents) -> dict[str, list[
     }
 
 
-def _drawable(card: ZooCard) -> ZooCard:
+def drawable(card: ZooCard) -> ZooCard:
     """The card with labels that an SVG can hold and a panel has room for."""
     return card.model_copy(update={"load": _shortened(card.load), "temperature": _shortened(card.temperature)})
 

@@ -1,0 +1,71 @@
+"""Predicted against true values as a small picture of a few hundred points.
+
+A point is a segment of no length with round ends, given by its step from the one before: seven characters, so that a
+page with seventy pictures stays small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup, escape
+
+from wslbench.leaderboard.columns import number
+
+FloatArray = npt.NDArray[np.float64]
+
+SIDE: Final = 200
+MOST: Final = 160
+_MARGIN: Final = 8
+_BEYOND: Final = 0.25  # of the true values' range: predictions farther out are drawn at the edge
+
+
+def predicted_against_true(points: dict[str, Sequence[float]], label: str, phases: int) -> Markup | None:
+    """A square with its diagonal; None without two finite points.
+
+    Parameters
+    ----------
+    points
+        ``x`` true, ``y`` predicted, ``phase`` an index or −1, as ``board.json`` has them.
+    label
+        What is said of the picture to those who do not see it.
+    phases
+        How many there are.
+    """
+    x, y = np.asarray(points["x"], np.float64), np.asarray(points["y"], np.float64)
+    kept = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    kept = kept[:: -(-len(kept) // MOST)] if len(kept) else kept
+    if len(kept) < 2:
+        return None
+    x, y, phase = x[kept], y[kept], np.asarray(points["phase"], np.int64)[kept]
+    low, high = float(x.min()), float(x.max())
+    slack = _BEYOND * (high - low) or 0.5
+    low, high = max(low - slack, min(low, float(y.min()))), min(high + slack, max(high, float(y.max())))
+    if not np.isfinite(high - low):
+        return None
+    across, above = (
+        np.rint(_MARGIN + (np.clip(each, low, high) - low) / (high - low) * (SIDE - 2 * _MARGIN)).astype(np.int64)
+        for each in (x, y)
+    )
+    up = SIDE - above
+    dots = []
+    for index in range(-1, phases):
+        which = phase == index
+        if which.any():
+            dots.append(f'<path class="p{index if index >= 0 else "n"}" d="{_dots(across[which], up[which])}"/>')
+    return Markup(  # names come through `escape`
+        f'<svg class="points" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{escape(label)}">'
+        f'<path class="diagonal" d="M{_MARGIN} {SIDE - _MARGIN}L{SIDE - _MARGIN} {_MARGIN}"/>'
+        f'{"".join(dots)}<text x="{SIDE}" y="{SIDE - 2}" text-anchor="end">{number(high)}</text>'
+        f'<text x="0" y="{SIDE - 2}">{number(low)}</text></svg>'
+    )
+
+
+def _dots(across: npt.NDArray[np.int64], up: npt.NDArray[np.int64]) -> str:
+    order = np.lexsort((up, across))
+    across, up = across[order], up[order]
+    steps = zip(np.diff(across, prepend=0).tolist(), np.diff(up, prepend=0).tolist(), strict=True)
+    return "".join(f"m{right} {down}h0" if down >= 0 else f"m{right}{down}h0" for right, down in steps)
