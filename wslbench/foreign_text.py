@@ -102,8 +102,8 @@ def texts_in(content: object) -> Iterator[str]:
 
 def has_control_characters(text: str) -> bool:
     """Whether a text could take over a terminal, or show as another than it is."""
-    # Most texts are printable to the last character; only the others are looked through one by one.
-    return not text.isprintable() and any(_takes_over(sign) for sign in text)
+    # Most texts are printable to the last character, and long ones have few different characters.
+    return not text.isprintable() and any(map(_takes_over, set(text)))
 
 
 def shown(text: str) -> str:

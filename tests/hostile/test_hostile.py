@@ -51,7 +51,7 @@ def answers(built_tiny_zoo: Path, tmp_path_factory: pytest.TempPathFactory) -> d
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],
-        timeout=240,
+        timeout=600,
         check=False,
     )
     told = [json.loads(line) for line in done.stdout.splitlines()]

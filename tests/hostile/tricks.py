@@ -781,7 +781,11 @@ each(
     record_pipe=pipe("record.json"),
     record_device=linked("record.json", "/dev/zero"),
 )
+EMPTIES = '{"a": [' + "{}," * 600_000 + "1]}"
+each("record", ResultError, "more than 100000 values", record_of_values=text("record.json", EMPTIES))
+each("record", ResultError, "is not a record", record_of_fewer=text("record.json", EMPTIES[:150_000] + "{}]}"))
 each("record", ResultError, "is not a record", record_nested=text("record.json", '{"a": ' + "[" * 100_000))
+each("record", ResultError, "has more than", record_of_10_megabytes=text("record.json", " " * 10 * MEGABYTE))
 each("record", ResultError, "is not a record", record_huge_number=text("record.json", '{"a": ' + "9" * 100_000 + "}"))
 each(
     "predictions",
@@ -830,6 +834,8 @@ each(
     metadata_quote_without_end=text("metadata.csv", 'file,load\n"' + "x\n" * MEGABYTE),
     metadata_name_with_a_zero=listed("net\0.npz"),
     metadata_of_zeros=lambda folder: (folder / "metadata.csv").write_bytes(b"file,load\n" + bytes(MEGABYTE)),
+    metadata_of_line_breaks=text("metadata.csv", "file,load\n" + "\n" * 31 * MEGABYTE),
+    metadata_of_rows=text("metadata.csv", "file,load\n" + "1,1\n" * 7 * MEGABYTE),
     metadata_huge_field=text("metadata.csv", "file,load\n" + "x" * 5 * MEGABYTE + ",1\n"),
     metadata_escape_code=text("metadata.csv", f"file,load\n{ESCAPE}.npz,1\n"),
     metadata_reversed=text("metadata.csv", f"file,load{REVERSED}\nnet.npz,1\n"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +12,10 @@ from wslbench.errors import ZooFormatError
 from wslbench.foreign_text import has_control_characters, read_bytes
 from wslbench.interop.listing import ImportOptions, Listing
 
-_MAX_BYTES = 64 * 2**20  # a hundred thousand checkpoints with all that is known of them
+_MAX_BYTES = 32 * 2**20  # a hundred thousand checkpoints with all that is known of them
+_MAX_LINES = 1_000_000
 _MAX_LINE_BYTES = 2**16
+_LONG_LINE = re.compile(rb"[^\n]{%d}" % _MAX_LINE_BYTES)
 
 
 def list_state_dicts(source: Path, options: ImportOptions) -> Listing:
@@ -53,8 +56,9 @@ def _check_rows(content: bytes) -> None:
     ------
     ValueError
     """
-    for line in content.splitlines():
-        if len(line) > _MAX_LINE_BYTES:
-            raise ValueError(f"it has a line of {len(line)} bytes, more than the {_MAX_LINE_BYTES} that are read")
+    if content.count(b"\n") > _MAX_LINES:
+        raise ValueError(f"it has more than {_MAX_LINES} lines")
+    if _LONG_LINE.search(content):
+        raise ValueError(f"it has a line of more than {_MAX_LINE_BYTES} bytes")
     if has_control_characters(content.decode("utf-8")):
         raise ValueError("it holds control characters")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from wslbench.errors import ZooError
+from wslbench.errors import HubError, ZooError
 from wslbench.zoo.hashing import hash_tensors
 from wslbench.zoo.identity import model_id
 from wslbench.zoo.reader import Zoo
@@ -16,7 +16,13 @@ from wslbench.zoo.template import template
 def verify(zoo: Zoo) -> list[str]:
     """Everything that is wrong with a zoo, one sentence each; empty where it is sound.
 
-    Reads all weights. What :class:`Zoo` checks when it opens a folder has been checked already.
+    Reads all weights, and fetches those of a zoo on the hub. What :class:`Zoo` checks when it opens a folder has been
+    checked already.
+
+    Raises
+    ------
+    HubError
+        If weights are to be fetched and cannot be.
     """
     return [*_weights(zoo), *_strays(zoo), *_tables(zoo), *_splits(zoo)]
 
@@ -26,6 +32,8 @@ def _weights(zoo: Zoo) -> Iterator[str]:
         try:
             tensors = zoo.map_shard(shard)
             expected = template(zoo.card.architectures[entry.architecture]).stored
+        except HubError:  # not there, and so neither sound nor not
+            raise
         except ZooError as error:
             yield str(error)
             continue
