@@ -17,6 +17,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 14, 46
 _LETTER: Final = 6.4  # pixels of a character of a name
 _LINE: Final = 15
 _MOST_TICKS: Final = 7
+_MOST_NAMES: Final = 40  # beyond it names cover one another, and a hover tells them
 
 
 class Place(NamedTuple):
@@ -69,8 +70,9 @@ def scatter(places: Sequence[Place], x: Axis, y: Axis, label: str, reference: fl
         parts.append(f'<path class="ref" d="M{_LEFT} {up.at(reference):.1f}H{WIDTH - _RIGHT}"/>')
     centres = [(across.at(place.x), up.at(place.y)) for place in places]
     taken = [(left - 6, top - 6, left + 6, top + 6) for left, top in centres]
-    for place, (left, top) in zip(places, centres, strict=True):
-        parts.append(_point(place, left, up, _name_beside(place, left, top, taken)))
+    for count, (place, (left, top)) in enumerate(zip(places, centres, strict=True)):
+        name = _name_beside(place, left, top, taken) if count < _MOST_NAMES else None
+        parts.append(_point(place, left, up, name))
     return Markup("".join([*parts, "</svg>"]))  # names come through `escape`
 
 
