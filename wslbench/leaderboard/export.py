@@ -142,7 +142,7 @@ def _ordered(task: TaskBoard) -> list[Entry]:
 
 def _row(entry: Entry, task: TaskBoard, elsewhere: Mapping[str, Estimate]) -> Data:
     record = entry.record
-    spread = np.std(entry.draws[1:][np.isfinite(entry.draws[1:])])
+    drawn = entry.draws[1:][np.isfinite(entry.draws[1:])]
     return {
         "method": record.method.name,
         "rank": task.standings.ranks.get(record.method.name),
@@ -153,7 +153,7 @@ def _row(entry: Entry, task: TaskBoard, elsewhere: Mapping[str, Estimate]) -> Da
         "failed_share": record.failed_share,
         "seeds": record.seeds,
         "metrics": _estimates(record.metrics),
-        "sampling_sd": _finite(float(spread)),
+        "sampling_sd": float(np.std(drawn)) if len(drawn) else None,
         "lift": None if record.lift is None else record.lift.model_dump(),
         "worst_phase": None if record.worst_phase is None else record.worst_phase.model_dump(),
         "per_phase": {phase: _estimates(metrics) for phase, metrics in record.per_phase.items()},

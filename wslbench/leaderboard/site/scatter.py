@@ -133,13 +133,17 @@ def _axes(across: _Scale, up: _Scale, x: Axis, y: Axis) -> list[str]:
 def _name_beside(
     place: Place, x: float, y: float, taken: list[tuple[float, float, float, float]]
 ) -> tuple[float, float, str] | None:
-    """Where a point's name has room: right of it, left, above, below; None where it has none (a hover tells it)."""
+    """Where a point's name has room: beside it, above, below; None where it has none (a hover tells it)."""
     width = _LETTER * len(place.name)
     for left, middle, anchor in (
         (x + 9, y, "start"),
         (x - 9 - width, y, "end"),
         (x - width / 2, y - _LINE, "middle"),
         (x - width / 2, y + _LINE, "middle"),
+        (x + 6 - width, y - _LINE, "end"),
+        (x + 6 - width, y + _LINE, "end"),
+        (x - 6, y - _LINE, "start"),
+        (x - 6, y + _LINE, "start"),
     ):
         box = (left, middle - _LINE / 2, left + width, middle + _LINE / 2)
         inside = box[0] >= _LEFT and box[2] <= WIDTH - 2 and box[1] >= 0 and box[3] <= HEIGHT - _BOTTOM
@@ -147,7 +151,7 @@ def _name_beside(
             box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3] for other in taken
         ):
             taken.append(box)
-            return {"start": left, "end": x - 9, "middle": x}[anchor], middle + 4, anchor
+            return {"start": left, "end": left + width, "middle": x}[anchor], middle + 4, anchor
     return None
 
 

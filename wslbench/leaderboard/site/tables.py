@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -63,7 +63,8 @@ class Table(NamedTuple):
     @property
     def body(self) -> Markup:
         """The rows as HTML, written here and not by a template: a large board has half a million cells."""
-        return Markup("\n".join(map(_line, self.rows)))  # every text comes through `_text`
+        words = {place for place, heading in enumerate(self.headings) if not heading.numeric}
+        return Markup("\n".join([_line(line, words) for line in self.rows]))  # every text comes through `_text`
 
     @property
     def named(self) -> Sequence[bool]:
@@ -89,14 +90,19 @@ def lift_step(lift: float | None) -> Step:
     return (better if lift > 0 else worse)[size - 1]
 
 
-def _line(line: Line) -> str:
+def _line(line: Line, words: Container[int]) -> str:
     style = f' class="{_text(line.style)}"' if line.style else ""
-    return f"<tr{style}>{''.join(map(_cell, line.cells))}</tr>"
+    cells = "".join([_cell(cell, place in words) for place, cell in enumerate(line.cells)])
+    return f"<tr{style}>{cells}</tr>"
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, words: bool) -> str:
     text, link, bar, style, title, mark = cell
+    if words and not style:
+        style = "text"
     inside = _text(text)
+    if style == "name":  # long names break where their words do
+        inside = inside.replace("_", "_<wbr>").replace("@", "<wbr>@")
     if link:
         inside = f'<a href="{_text(link)}">{inside}</a>'
     if mark:
