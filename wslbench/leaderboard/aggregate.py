@@ -38,6 +38,8 @@ from wslbench.tasks.metrics.registry import METRICS
 FloatArray = npt.NDArray[np.float64]
 
 TASK_RESAMPLES: Final = 1000
+_PAIRS_AT_ONCE: Final = 2000
+_MANY: Final = 60  # contenders
 _COMPARISONS: Final = 8_000_000  # a task; of more methods, fewer resamples are compared
 
 
@@ -168,17 +170,29 @@ def _weighted(values: Sequence[FloatArray], weights: FloatArray) -> FloatArray:
 def _improvement(values: FloatArray) -> FloatArray:
     """Share of the resamples in which the row's method is better than the column's ``[methods, methods]``."""
     step = max(1, len(values) ** 2 * values.shape[1] // _COMPARISONS)
-    resampled = values[:, 1::step]
-    better = np.stack([(row > resampled).mean(axis=1) + 0.5 * (row == resampled).mean(axis=1) for row in resampled])
-    np.fill_diagonal(better, 0.5)
+    resampled = np.ascontiguousarray(values[:, 1::step])
+    better = np.full((len(values), len(values)), 0.5)
+    for place, row in enumerate(resampled[:-1]):  # what one is better in, the other is not: half the pairs say all
+        rest = resampled[place + 1 :]
+        wins, draws = np.count_nonzero(row > rest, axis=1), np.count_nonzero(row == rest, axis=1)
+        better[place, place + 1 :] = (wins + 0.5 * draws) / resampled.shape[1]
+        better[place + 1 :, place] = 1 - better[place, place + 1 :]
     return better
 
 
 def _interval_over_tasks(chance: FloatArray, weights: FloatArray, tail: float) -> tuple[FloatArray, FloatArray]:
     """Ends ``[methods, methods]`` of means of ``[tasks, methods, methods]`` over drawn tasks."""
-    shares = weights[1:] / weights[1:].sum(axis=1, keepdims=True)
-    ends = [np.quantile(shares @ chance[:, row], [tail, 1 - tail], axis=0) for row in range(chance.shape[1])]
-    low, high = (np.stack([each[end] for each in ends]) for end in (0, 1))
+    shares = np.ascontiguousarray((weights[1:] / weights[1:].sum(axis=1, keepdims=True)).T)
+    count = chance.shape[1]
+    upper = np.triu_indices(count, 1)  # the other half follows: its chances are what is left to 1
+    pairs = np.ascontiguousarray(chance[:, upper[0], upper[1]].T)
+    low, high = np.full((count, count), 0.5), np.full((count, count), 0.5)
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+        some = slice(start, start + _PAIRS_AT_ONCE)
+        ends = np.quantile(pairs[some] @ shares, [tail, 1 - tail], axis=1)
+        places = upper[0][some], upper[1][some]
+        low[places], high[places] = ends
+        low[places[::-1]], high[places[::-1]] = 1 - ends[1], 1 - ends[0]
     return low, high
 
 
@@ -186,14 +200,16 @@ def _race(draws: Sequence[FloatArray], weights: FloatArray, racing: Sequence[int
     """How often each contender is first, and how much of their order stays, when tasks and units are drawn anew."""
     if not racing:
         return [], None
-    means = _weighted([stats.rankdata(-values[racing], axis=0) for values in draws], weights)
+    # Of very many contenders, a tenth of the draws tell the same.
+    kept = np.r_[0, 1 : draws[0].shape[1] : 1 if len(racing) <= _MANY else 10]
+    kept = kept[kept < len(weights)]
+    ranks = [stats.rankdata(-values[np.ix_(racing, kept)], axis=0) for values in draws]
+    means = _weighted(ranks, weights[kept])
     lowest = means[:, 1:] == means[:, 1:].min(axis=0)
     first = (lowest / lowest.sum(axis=0)).mean(axis=1)
     if len(racing) < 2:
         return [float(share) for share in first], None
-    above = np.sign(means[:, None, 1:] - means[None, :, 1:]) if len(racing) <= 60 else None
-    if above is None:  # of very many contenders, a tenth of the draws tell the same
-        above = np.sign(means[:, None, 1::10] - means[None, :, 1::10])
+    above = np.sign(means[:, None, 1:] - means[None, :, 1:])
     whole = np.sign(means[:, None, :1] - means[None, :, :1])
     pairs = len(racing) * (len(racing) - 1)
     return [float(share) for share in first], float((above * whole).sum(axis=(0, 1)).mean() / pairs)

@@ -1,6 +1,7 @@
 """The board as plain data: what every table and page is made from, and what ``board.json`` holds.
 
-Numbers are never rounded here. NaN and infinities, which JSON does not know, are null.
+Numbers are not rounded here, but for points of pictures, which have as many digits as an eye can use. NaN and
+infinities, which JSON does not know, are null.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 import wslbench
 from wslbench.evaluation.bootstrap import Interval
@@ -17,6 +19,7 @@ from wslbench.evaluation.result_schema import Estimate, ResultRecord
 from wslbench.leaderboard.aggregate import Aggregate, aggregate
 from wslbench.leaderboard.board import Board, TaskBoard
 from wslbench.leaderboard.checking import Entry
+from wslbench.leaderboard.points import Points
 from wslbench.leaderboard.rows import role_of
 from wslbench.tasks import PHASES
 from wslbench.tasks.metrics.registry import METRICS
@@ -138,7 +141,7 @@ def _ordered(task: TaskBoard) -> list[Entry]:
 
 def _row(entry: Entry, task: TaskBoard, elsewhere: Mapping[str, Estimate]) -> Data:
     record = entry.record
-    spread = np.std(entry.draws[1:][np.isfinite(entry.draws[1:])])
+    drawn = entry.draws[1:][np.isfinite(entry.draws[1:])]
     return {
         "method": record.method.name,
         "rank": task.standings.ranks.get(record.method.name),
@@ -149,7 +152,7 @@ def _row(entry: Entry, task: TaskBoard, elsewhere: Mapping[str, Estimate]) -> Da
         "failed_share": record.failed_share,
         "seeds": record.seeds,
         "metrics": _estimates(record.metrics),
-        "sampling_sd": _finite(float(spread)),
+        "sampling_sd": float(np.std(drawn)) if len(drawn) else None,
         "lift": None if record.lift is None else record.lift.model_dump(),
         "worst_phase": None if record.worst_phase is None else record.worst_phase.model_dump(),
         "per_phase": {phase: _estimates(metrics) for phase, metrics in record.per_phase.items()},
@@ -158,11 +161,22 @@ def _row(entry: Entry, task: TaskBoard, elsewhere: Mapping[str, Estimate]) -> Da
         "elsewhere": {protocol: _estimate(estimate) for protocol, estimate in elsewhere.items()},
         "cost": record.cost.model_dump(),
         "audit": None if entry.audit is None else _audit(entry),
-        "points": None if entry.points is None else {k: v.tolist() for k, v in entry.points._asdict().items()},
+        "points": None if entry.points is None else _points(entry.points),
         "created": record.created.isoformat(),
         "device": record.environment.get("device"),
         "warnings": record.warnings,
     }
+
+
+def _points(points: Points) -> Data:
+    return {"x": _digits(points.x), "y": _digits(points.y), "phase": points.phase.tolist()}
+
+
+def _digits(values: npt.NDArray[np.float64]) -> list[float]:
+    """To a millionth of the largest: a picture has a thousand pixels."""
+    largest = float(np.max(np.abs(values), initial=0.0))
+    decimals = 6 - math.ceil(math.log10(largest)) if 0 < largest < math.inf else 6
+    return list(np.round(values, decimals).tolist())
 
 
 def _audit(entry: Entry) -> Data:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from wslbench.evaluation.floors import LEGAL_FLOORS, ORACLE
 from wslbench.leaderboard.board import TaskBoard
 from wslbench.leaderboard.columns import NOTHING
 from wslbench.tasks.metrics.registry import METRICS
+
+FloatArray = npt.NDArray[np.float64]
+
+MOST_DUELS: Final = 24  # methods that are held against one another; a wider table nobody reads
 
 HEADLINES = """\
 The headline of every method on every task: balanced accuracy for phases, Kendall's τ for everything else, or what the
@@ -66,17 +74,28 @@ def _headlines(boards: Sequence[TaskBoard], methods: Sequence[str]) -> str:
 
 
 def _duels(boards: Sequence[TaskBoard], methods: Sequence[str]) -> str:
-    rivals = [*methods, *(name for name in (*LEGAL_FLOORS, ORACLE) if name != "chance")]
+    first = methods[:MOST_DUELS]
+    rivals = [*first, *(name for name in (*LEGAL_FLOORS, ORACLE) if name != "chance")]
     lines = _heading(["", *rivals])
-    for name in methods:
-        cells = []
-        for rival in rivals:
-            leads = [lead for board in boards if (lead := board.standings.lead(name, rival)) is not None]
-            signs = [_sign(lead.low, lead.high) for lead in leads]
-            middle = median(lead.value for lead in leads) if leads else None
-            cells.append(NOTHING if middle is None else f"{signs.count(1)} : {signs.count(-1)}, {_shown(middle)}")
+    for name in first:
+        leads = np.stack([board.standings.leads(name, rivals) for board in boards])
+        cells = [_duel(leads[:, place]) for place in range(len(rivals))]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    left_out = len(methods) - len(first)
+    return (
+        "\n".join(lines)
+        + "\n"
+        + (f"\n{left_out} more methods: `wslbench leaderboard compare A B`.\n" if left_out else "")
+    )
+
+
+def _duel(leads: FloatArray) -> str:
+    """Wins, losses and the median difference of one pair, from ``[tasks, 3]``: value, low, high."""
+    both = leads[~np.isnan(leads).all(axis=1)]
+    if not len(both):
+        return NOTHING
+    signs = [_sign(low, high) for _, low, high in both.tolist()]
+    return f"{signs.count(1)} : {signs.count(-1)}, {_shown(median(both[:, 0].tolist()))}"
 
 
 def _heading(names: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from wslbench.evaluation.bootstrap import PLAIN_TAIL, Interval, interval
 from wslbench.evaluation.floors import FLOORS
 from wslbench.leaderboard.checking import Entry
+from wslbench.leaderboard.intervals import intervals
 from wslbench.tasks.metrics.registry import METRICS
 
 FloatArray = npt.NDArray[np.float64]
@@ -53,6 +54,15 @@ class Standings:
         if one == other or one not in self.draws or other not in self.draws:
             return None
         return interval(self.draws[one] - self.draws[other], self.tail)
+
+    def leads(self, one: str, others: Sequence[str]) -> FloatArray:
+        """The same over many, ``[others, 3]``: value, low, high; NaN where either is missing."""
+        found = np.full((len(others), 3), np.nan)
+        present = [place for place, other in enumerate(others) if other != one and other in self.draws]
+        if one in self.draws and present:
+            rivals = np.stack([self.draws[others[place]] for place in present])
+            found[present] = intervals(self.draws[one] - rivals, self.tail)
+        return found
 
 
 def standings(entries: Sequence[Entry]) -> Standings:
@@ -95,6 +105,8 @@ def _value(draws: FloatArray) -> float:
 def _resolvable(draws: Sequence[FloatArray], tail: float) -> float | None:
     pairs = list(combinations(range(len(draws)), 2))
     chosen = pairs[:: -(-len(pairs) // MOST_PAIRS)] if pairs else []
-    widths = [interval(draws[one] - draws[other], tail) for one, other in chosen]
-    halves = [(ends.high - ends.low) / 2 for ends in widths if math.isfinite(ends.high - ends.low)]
-    return median(halves) if halves else None
+    if not chosen:
+        return None
+    found = intervals(np.stack([draws[one] - draws[other] for one, other in chosen]), tail)
+    halves = (found[:, 2] - found[:, 1]) / 2
+    return median(halves[np.isfinite(halves)].tolist()) if np.isfinite(halves).any() else None

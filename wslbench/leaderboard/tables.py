@@ -29,22 +29,17 @@ def to_json(data: Data) -> str:
 def to_csv(data: Data) -> str:
     """Every metric of every result and its lift, a row each; ``phase`` is empty for the whole task."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
     for task in data["tasks"]:
+        asked = [_plain(task[name]) for name in ("id", "zoo", "target", "protocol")]
         for row in task["rows"]:
-            common = {name: task[name if name != "task" else "id"] for name in ("task", "zoo", "target", "protocol")}
-            common |= {name: row[name] for name in ("method", "rank", "status", "tier", "coverage")}
-            common |= {"role": data["methods"][row["method"]]["role"], "seeds": len(row["seeds"])}
+            who = [row["method"], data["methods"][row["method"]]["role"], row["rank"]]
+            how = [row["status"], row["tier"], row["coverage"], len(row["seeds"])]
+            common = [*asked, *map(_plain, who), *map(_plain, how)]
             for metric, phase, estimate in _numbers(task, row):
-                writer.writerow(
-                    {name: _plain(value) for name, value in common.items()}
-                    | {"metric": metric, "phase": phase}
-                    | {
-                        name: "" if value is None else repr(value)
-                        for name, value in zip(CSV_COLUMNS[-4:], estimate, strict=True)
-                    }
-                )
+                ends = ["" if value is None else repr(value) for value in estimate]
+                writer.writerow([*common, metric, phase, *ends])
     return buffer.getvalue()
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeGuard
 
+import numpy as np
 from markupsafe import Markup
 
 Ends = tuple[float | None, float | None, float | None]
@@ -13,6 +14,7 @@ Ends = tuple[float | None, float | None, float | None]
 WIDTH: Final = 96
 HEIGHT: Final = 12
 _MARGIN: Final = 4
+_BEYOND: Final = 2.0  # how far a scale reaches beyond the middle four fifths, in their width
 
 
 class Scale(NamedTuple):
@@ -36,6 +38,10 @@ def scale_of(estimates: Iterable[Ends], reference: float | None = None) -> Scale
     if not found:
         return None
     low, high = min(found), max(found)
+    inner = np.quantile(found, [0.1, 0.9])
+    slack = _BEYOND * float(inner[1] - inner[0])
+    if slack > 0:  # one wild interval must not make dots of all the others
+        low, high = max(low, float(inner[0]) - slack), min(high, float(inner[1]) + slack)
     if low == high:
         low, high = low - 0.5, high + 0.5
     return Scale(low, high, reference)

@@ -76,7 +76,7 @@ def method_page(name: str, found: Sequence[Result], data: Data, addresses: Addre
         title=name,
         wslbench=data["wslbench"],
         about=about,
-        source=source_of(methods, about["file"], about["class_name"], about["source_hash"]),
+        source=source_of(methods, about["file"], about["class_name"], about["source_hash"], about["description"]),
         fit_seconds=sum(fits) if fits else None,
         memory=max(memory) / 2**20 if memory else None,
         parameters=max(parameters) if parameters else None,

@@ -67,5 +67,6 @@ def predicted_against_true(points: dict[str, Sequence[float]], label: str, phase
 def _dots(across: npt.NDArray[np.int64], up: npt.NDArray[np.int64]) -> str:
     order = np.lexsort((up, across))
     across, up = across[order], up[order]
-    steps = zip(np.diff(across, prepend=0).tolist(), np.diff(up, prepend=0).tolist(), strict=True)
-    return "".join(f"m{right} {down}h0" if down >= 0 else f"m{right}{down}h0" for right, down in steps)
+    right = np.diff(across, prepend=0).tolist()
+    down = np.diff(up, prepend=0).tolist()
+    return "".join([f"m{x} {y}h0" if y >= 0 else f"m{x}{y}h0" for x, y in zip(right, down, strict=True)])

@@ -17,6 +17,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 14, 46
 _LETTER: Final = 6.4  # pixels of a character of a name
 _LINE: Final = 15
 _MOST_TICKS: Final = 7
+_MOST_NAMES: Final = 40  # beyond it names cover one another, and a hover tells them
 
 
 class Place(NamedTuple):
@@ -69,8 +70,9 @@ def scatter(places: Sequence[Place], x: Axis, y: Axis, label: str, reference: fl
         parts.append(f'<path class="ref" d="M{_LEFT} {up.at(reference):.1f}H{WIDTH - _RIGHT}"/>')
     centres = [(across.at(place.x), up.at(place.y)) for place in places]
     taken = [(left - 6, top - 6, left + 6, top + 6) for left, top in centres]
-    for place, (left, top) in zip(places, centres, strict=True):
-        parts.append(_point(place, left, up, _name_beside(place, left, top, taken)))
+    for count, (place, (left, top)) in enumerate(zip(places, centres, strict=True)):
+        name = _name_beside(place, left, top, taken) if count < _MOST_NAMES else None
+        parts.append(_point(place, left, up, name))
     return Markup("".join([*parts, "</svg>"]))  # names come through `escape`
 
 
@@ -131,13 +133,17 @@ def _axes(across: _Scale, up: _Scale, x: Axis, y: Axis) -> list[str]:
 def _name_beside(
     place: Place, x: float, y: float, taken: list[tuple[float, float, float, float]]
 ) -> tuple[float, float, str] | None:
-    """Where a point's name has room: right of it, left, above, below; None where it has none (a hover tells it)."""
+    """Where a point's name has room: beside it, above, below; None where it has none (a hover tells it)."""
     width = _LETTER * len(place.name)
     for left, middle, anchor in (
         (x + 9, y, "start"),
         (x - 9 - width, y, "end"),
         (x - width / 2, y - _LINE, "middle"),
         (x - width / 2, y + _LINE, "middle"),
+        (x + 6 - width, y - _LINE, "end"),
+        (x + 6 - width, y + _LINE, "end"),
+        (x - 6, y - _LINE, "start"),
+        (x - 6, y + _LINE, "start"),
     ):
         box = (left, middle - _LINE / 2, left + width, middle + _LINE / 2)
         inside = box[0] >= _LEFT and box[2] <= WIDTH - 2 and box[1] >= 0 and box[3] <= HEIGHT - _BOTTOM
@@ -145,7 +151,7 @@ def _name_beside(
             box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3] for other in taken
         ):
             taken.append(box)
-            return {"start": left, "end": x - 9, "middle": x}[anchor], middle + 4, anchor
+            return {"start": left, "end": left + width, "middle": x}[anchor], middle + 4, anchor
     return None
 
 

@@ -230,8 +230,8 @@ def _task_heading(task: Data, addresses: Addresses) -> Heading:
 
 
 def _short(task: Data) -> str:
-    """Zoo and split, the default one left out."""
-    return task["zoo"] if task["protocol"] == "phase-stratified" else f"{task['zoo']} @{task['protocol']}"
+    """Zoo and split, as ids have it."""
+    return f"{task['zoo']} @{task['protocol']}" if "@" in task["id"] else task["zoo"]
 
 
 def _has_recall(task: Data, phase: str) -> bool:

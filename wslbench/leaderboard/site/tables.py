@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
+
+from wslbench.leaderboard.site.html import visible
 
 Step = Literal["", "b1", "b2", "b3", "w1", "w2", "w3", "s0", "s1", "s2", "s3", "s4", "s5"]
 """How a cell of a heat map is filled: better or worse by three steps, or a share by six."""
@@ -57,6 +60,17 @@ class Table(NamedTuple):
     rows: Sequence[Line]
     style: str = ""
 
+    @property
+    def body(self) -> Markup:
+        """The rows as HTML, written here and not by a template: a large board has half a million cells."""
+        words = {place for place, heading in enumerate(self.headings) if not heading.numeric}
+        return Markup("\n".join([_line(line, words) for line in self.rows]))  # every text comes through `_text`
+
+    @property
+    def named(self) -> Sequence[bool]:
+        """Which columns hold the names of rows."""
+        return [cell.style == "name" for cell in self.rows[0].cells] if self.rows else [False] * len(self.headings)
+
 
 def share_step(share: float | None) -> Step:
     """The fill of a share between 0 and 1."""
@@ -74,3 +88,36 @@ def lift_step(lift: float | None) -> Step:
     better: tuple[Step, ...] = ("b1", "b2", "b3")
     worse: tuple[Step, ...] = ("w1", "w2", "w3")
     return (better if lift > 0 else worse)[size - 1]
+
+
+def _line(line: Line, words: Container[int]) -> str:
+    style = f' class="{_text(line.style)}"' if line.style else ""
+    cells = "".join([_cell(cell, place in words) for place, cell in enumerate(line.cells)])
+    return f"<tr{style}>{cells}</tr>"
+
+
+def _cell(cell: Cell, words: bool) -> str:
+    text, link, bar, style, title, mark = cell
+    if words and not style:
+        style = "text"
+    inside = _text(text)
+    if style == "name":  # long names break where their words do
+        inside = inside.replace("_", "_<wbr>").replace("@", "<wbr>@")
+    if link:
+        inside = f'<a href="{_text(link)}">{inside}</a>'
+    if mark:
+        inside += f'<span class="tie">{_text(mark)}</span>'
+    if bar is not None:
+        inside += bar
+    attributes = f' class="{_text(style)}"' if style else ""
+    if title:
+        attributes += f' title="{_text(title)}"'
+    if style == "name":
+        return f'<th scope="row"{attributes}>{inside}</th>'
+    return f"<td{attributes}>{inside}</td>"
+
+
+@lru_cache(maxsize=1 << 16)
+def _text(text: str) -> str:
+    """Escaped, and without what could turn a page around, as templates have it."""
+    return str(escape(visible(text)))
