@@ -13,7 +13,7 @@ import typer
 from wslbench.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("CONTRIBUTING.md", "README.md", "docs/recipes.md", ".github/PULL_REQUEST_TEMPLATE.md")
+DOCUMENTS = ("CONTRIBUTING.md", "README.md", "docs/importing.md", "docs/recipes.md", ".github/PULL_REQUEST_TEMPLATE.md")
 WORKFLOWS = (".github/workflows/submission.yml", ".ci/run")
 
 
