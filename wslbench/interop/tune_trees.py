@@ -169,6 +169,7 @@ class TuneRun:
     """
 
     def __init__(self, folder: Path, source: Path) -> None:
+        self.folder = folder
         self.hyperparameters = hyperparameters_of(folder)
         if not isinstance(self.hyperparameters.get("seed"), int):
             raise ZooFormatError(f"{folder}: the hyper-parameters name no seed")
