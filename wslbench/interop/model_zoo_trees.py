@@ -80,6 +80,6 @@ def _form(tensors: Mapping[str, FloatArray], share: float, folder: Path) -> dict
         }
     except (KeyError, IndexError, ValueError) as error:
         raise ZooFormatError(
-            f"{folder}: the tensors {', '.join(list(tensors)[:4])}, … are not those of the Model Zoo Dataset's networks: "
-            "take --format ptmz, with --architecture or without"
+            f"{folder}: the tensors {', '.join(list(tensors)[:4])}, … are not those of the Model Zoo Dataset's "
+            "networks: take --format ptmz, with --architecture or without"
         ) from error
