@@ -122,7 +122,7 @@ def test_a_file_outside_the_source_is_refused(source: Path, tmp_path: Path) -> N
 
 
 def test_wrong_options_are_named(source: Path, tmp_path: Path) -> None:
-    with pytest.raises(ZooFormatError, match="unknown import format 'nonsense': there are ptmz, state-dicts, table"):
+    with pytest.raises(ZooFormatError, match="unknown import format 'nonsense': there are modelzoo, ptmz, smallcnn, "):
         import_zoo(source, "nonsense", tmp_path / "zoo", OPTIONS)
     with pytest.raises(ZooFormatError, match="no column 'width'"):
         import_zoo(source, "state-dicts", tmp_path / "zoo", replace(OPTIONS, load="width"))

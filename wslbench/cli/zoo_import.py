@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 def import_(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The foreign zoo's folder.")],
     layout: Annotated[
-        str, typer.Option("--format", help="Its layout: state-dicts, ptmz or smallcnn; table for an exported one.")
+        str,
+        typer.Option(
+            "--format", help="Its layout: state-dicts, ptmz, modelzoo or smallcnn; table for an exported one."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Where the zoo will stand; must not exist yet.")],
     train_size: Annotated[

@@ -57,8 +57,8 @@ def list_phase_zoo(source: Path, options: ImportOptions) -> Listing:
     ZooFormatError
         If there is no run, or a file of one is malformed.
     """
-    runs = [_Run(folder, source) for folder in run_folders(source)]
-    epoch = _measured_epoch(runs)
+    runs = [TuneRun(folder, source) for folder in run_folders(source)]
+    epoch = measured_epoch_of(runs)
     table = pd.DataFrame([row for run in runs for row in run.rows(epoch)])
     types = {str(run.hyperparameters.get("type")) for run in runs}
     return Listing(
@@ -152,10 +152,24 @@ def _column(key: str) -> str:
     return key.replace("::", "_")
 
 
-class _Run:
-    """One folder: hyper-parameters, log and checkpoints."""
+class TuneRun:
+    """One run's folder: hyper-parameters, log and checkpoints.
+
+    Parameters
+    ----------
+    folder
+        The run's.
+    source
+        The tree's, which the names of files are relative to.
+
+    Raises
+    ------
+    ZooFormatError
+        If a file is malformed or missing.
+    """
 
     def __init__(self, folder: Path, source: Path) -> None:
+        self.folder = folder
         self.hyperparameters = hyperparameters_of(folder)
         if not isinstance(self.hyperparameters.get("seed"), int):
             raise ZooFormatError(f"{folder}: the hyper-parameters name no seed")
@@ -167,6 +181,7 @@ class _Run:
             raise ZooFormatError(f"{folder} holds no checkpoint_NNNNNN/checkpoints")
 
     def rows(self, measured_epoch: int) -> list[dict[str, Any]]:
+        """A row a checkpoint; metrics of the landscape stand on that of the measured epoch."""
         planned = self.hyperparameters.get("epochs_planned")
         short = self.log.torn or (isinstance(planned, int) and self.log.last < planned)
         flags = {"short": short, "restarted": self.log.restarted, "unfinished": short}
@@ -183,7 +198,7 @@ class _Run:
         ]
 
 
-def _measured_epoch(runs: list[_Run]) -> int:
+def measured_epoch_of(runs: list[TuneRun]) -> int:
     """The epoch of the landscape metrics, if there are checkpoints of it; else the last that most runs have."""
     counts = pd.Series([epoch for run in runs for epoch in run.checkpoints]).value_counts()
     published = [run.log.landscape["published_epoch"] for run in runs if run.log.landscape]

@@ -1,0 +1,85 @@
+"""The layout ``modelzoo``: trees of the Model Zoo Dataset (Schürholt et al. 2022, arXiv 2209.14764), a folder a run.
+
+They are Ray Tune trees as those of :mod:`wslbench.interop.tune_trees`, with ``checkpoint_7`` or ``checkpoint_000007``
+for epoch 7. The networks are the small convolutional ones of :mod:`wslbench.architectures.cnn_modelzoo`; which of them,
+and whether with layers for dropout (which move the positions that name all tensors behind them), the checkpoints tell.
+
+There is no grid of load and temperature in these zoos. By default the load is the share of dropout and the temperature
+the learning rate; of a zoo whose runs differ in their seeds alone no split can be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from wslbench.architectures import Architecture
+from wslbench.errors import ZooFormatError
+from wslbench.interop.listing import ImportOptions, Listing
+from wslbench.interop.tensors import read_checkpoint
+from wslbench.interop.tune_trees import TuneRun, measured_epoch_of, run_folders, varied_columns
+from wslbench.zoo.models import FloatArray
+
+_IMAGE_SIZES = {5: 28, 3: 32}  # by the kernel of the first convolution
+_PATTERN = Architecture(
+    builder="cnn_modelzoo",
+    arguments={
+        "image_size": "@image_size",
+        "in_channels": "@image_channels",
+        "classes": "@image_classes",
+        "activation": "@activation",
+        "dropout": "@dropout_layers",
+    },
+)
+
+
+def list_model_zoo(source: Path, options: ImportOptions) -> Listing:
+    """A row a checkpoint of every run.
+
+    Raises
+    ------
+    ZooFormatError
+        If there is no run, or a file of one is malformed.
+    """
+    runs = [TuneRun(folder, source) for folder in run_folders(source)]
+    epoch = measured_epoch_of(runs)
+    known: dict[object, dict[str, float]] = {}
+    rows = []
+    for run in runs:
+        share = run.hyperparameters.get("dropout", 0.0)
+        if not isinstance(share, int | float) or not 0 <= share < 1:
+            raise ZooFormatError(f"{run.folder}: the hyper-parameters name {share!r} as the share of dropout")
+        if share not in known:  # runs of one share are of one form: the first tells
+            known[share] = _form(read_checkpoint(source / next(iter(run.checkpoints.values()))), share, run.folder)
+        rows += [{**row, "dropout": float(share), **known[share]} for row in run.rows(epoch)]
+    table = pd.DataFrame(rows)
+    return Listing(
+        table,
+        architecture=_PATTERN,
+        load="dropout",
+        temperature="learning_rate",
+        varied=varied_columns(table, [run.hyperparameters for run in runs]),
+        measured_epoch=epoch,
+    )
+
+
+def _form(tensors: Mapping[str, FloatArray], share: float, folder: Path) -> dict[str, float]:
+    """Arguments of a network, from the shapes and names of its tensors."""
+    try:
+        first = tensors["module_list.0.weight"]
+        last = max((name for name in tensors if name.endswith(".weight")), key=lambda name: int(name.split(".")[1]))
+        return {
+            "image_size": _IMAGE_SIZES[first.shape[2]],
+            "image_channels": first.shape[1],
+            "image_classes": tensors[last].shape[0],
+            # Layers that drop nothing count as layers: they are in the list.
+            "dropout_layers": np.nan if "module_list.3.weight" in tensors else share,
+        }
+    except (KeyError, IndexError, ValueError) as error:
+        raise ZooFormatError(
+            f"{folder}: the tensors {', '.join(list(tensors)[:4])}, … are not those of the Model Zoo Dataset's "
+            "networks: take --format ptmz, with --architecture or without"
+        ) from error
