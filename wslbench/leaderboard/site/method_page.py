@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from markupsafe import Markup
 
 from wslbench.leaderboard.board import TaskBoard
-from wslbench.leaderboard.columns import NOTHING, columns, heading, number
+from wslbench.leaderboard.columns import NOTHING, Column, columns, heading, number
 from wslbench.leaderboard.export import Data
 from wslbench.leaderboard.rows import Row, role_of
 from wslbench.leaderboard.site.addresses import Addresses
@@ -18,6 +19,7 @@ from wslbench.leaderboard.site.html import render
 from wslbench.leaderboard.site.points import predicted_against_true
 from wslbench.leaderboard.site.source import source_of
 from wslbench.leaderboard.site.tables import Cell, Heading, Line, Table, share_step
+from wslbench.tasks import TaskKind
 
 _COLUMNS = ("lift", "fit s", "predict s", "MiB", "tier", "note")
 """Of the registered ones: those that every kind of task has."""
@@ -98,7 +100,7 @@ def _table(name: str, found: Sequence[Result], addresses: Addresses) -> Table:
     scales["lift"] = scale_of([_lift(row) for _, row, _, _ in found], 0.0)
     lines = []
     for task, row, shown, ranked in found:
-        registered = {column.heading: column for column in columns(task["kind"], task["headline"])}
+        registered = _registered(task["kind"], task["headline"])
         estimate = row["metrics"][task["headline"]][:3]
         worst = row["worst_phase"]
         cells = [
@@ -124,6 +126,11 @@ def _table(name: str, found: Sequence[Result], addresses: Addresses) -> Table:
         *(Heading(column, column not in ("tier", "note")) for column in _COLUMNS),
     ]
     return Table(f"Results of {name}", headings, lines, "results")
+
+
+@cache
+def _registered(kind: TaskKind, headline: str) -> Mapping[str, Column]:
+    return {column.heading: column for column in columns(kind, headline)}
 
 
 def _lift(row: Data) -> tuple[float | None, float | None, float | None]:
