@@ -8,7 +8,7 @@ import pytest
 from wslbench.evaluation.bootstrap import interval
 from wslbench.leaderboard.aggregate import _improvement, _interval_over_tasks
 from wslbench.leaderboard.intervals import intervals
-from wslbench.leaderboard.standings import Standings
+from wslbench.leaderboard.standings import Standings, _ranks
 
 
 @pytest.fixture
@@ -55,3 +55,20 @@ def test_half_of_the_pairs_say_what_all_pairs_say() -> None:
     shares = weights[1:] / weights[1:].sum(axis=1, keepdims=True)
     plain = np.quantile(np.einsum("dt,tij->dij", shares, chance), [0.025, 0.975], axis=0)
     np.testing.assert_allclose(_interval_over_tasks(chance, weights, 0.025), plain, atol=1e-12)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.02, 0.2, 3.0])
+def test_ranks_found_many_at_once_are_those_found_one_by_one(spread: float) -> None:
+    random = np.random.default_rng(1)
+    values = random.normal(size=40) * spread
+    draws = {f"m{place:02}": value + 0.1 * random.normal(size=201) for place, value in enumerate(values)}
+    draws["m07"][:] = np.nan
+    names = sorted(draws, key=lambda name: (-draws[name][0] if np.isfinite(draws[name][0]) else np.inf, name))
+    leader, expected = "", {}
+    for place, name in enumerate(names, start=1):
+        if not leader or interval(draws[leader] - draws[name], 0.025).low > 0:
+            leader, expected[name] = name, place
+        else:
+            expected[name] = expected[leader]
+    assert _ranks(draws, 0.025) == expected
+    assert list(_ranks(draws, 0.025)) == names

@@ -39,8 +39,7 @@ FloatArray = npt.NDArray[np.float64]
 
 TASK_RESAMPLES: Final = 1000
 _PAIRS_AT_ONCE: Final = 2000
-_MANY: Final = 60  # contenders
-_COMPARISONS: Final = 8_000_000  # a task; of more methods, fewer resamples are compared
+_COMPARISONS: Final = 8_000_000  # a task
 
 
 @dataclass(frozen=True)
@@ -106,17 +105,20 @@ def aggregate(boards: Sequence[TaskBoard]) -> Aggregate | None:
     if len(boards) < 2 or len(names) < 2:
         return None
     targets = tuple(dict.fromkeys(_target(board) for board in boards))
-    draws = [_draws(board, names) for board in boards]
     weights = _drawn_targets(boards, targets)
+    # Of very many methods, fewer resamples are compared; the first column is the task itself.
+    step = max(1, len(names) ** 2 * TASK_RESAMPLES // _COMPARISONS)
+    draws = [np.hstack([each[:, :1], each[:, 1::step]]) for each in (_draws(board, names) for board in boards)]
+    met = np.vstack([weights[:1], weights[1::step]])
     tail = expanded_tail(len(targets))
     ranks = [stats.rankdata(-values, axis=0) for values in draws]
     mean_rank = np.mean(ranks, axis=0)
-    over_tasks = _weighted(ranks, weights)
+    over_tasks = _weighted(ranks, met)
     chance = np.stack([_improvement(values) for values in draws])
     ends = _interval_over_tasks(chance, weights, tail)
     order = sorted(range(len(names)), key=lambda place: (mean_rank[place, 0], names[place]))
     racing = [place for place in order if names[place] in contenders]
-    first, stability = _race(draws, weights, racing)
+    first, stability = _race(draws, met, racing)
     return Aggregate(
         tasks=tuple(board.task.id for board in boards),
         targets=targets,
@@ -169,8 +171,7 @@ def _weighted(values: Sequence[FloatArray], weights: FloatArray) -> FloatArray:
 
 def _improvement(values: FloatArray) -> FloatArray:
     """Share of the resamples in which the row's method is better than the column's ``[methods, methods]``."""
-    step = max(1, len(values) ** 2 * values.shape[1] // _COMPARISONS)
-    resampled = np.ascontiguousarray(values[:, 1::step])
+    resampled = np.ascontiguousarray(values[:, 1:])
     better = np.full((len(values), len(values)), 0.5)
     for place, row in enumerate(resampled[:-1]):  # what one is better in, the other is not: half the pairs say all
         rest = resampled[place + 1 :]
@@ -200,16 +201,11 @@ def _race(draws: Sequence[FloatArray], weights: FloatArray, racing: Sequence[int
     """How often each contender is first, and how much of their order stays, when tasks and units are drawn anew."""
     if not racing:
         return [], None
-    # Of very many contenders, a tenth of the draws tell the same.
-    kept = np.r_[0, 1 : draws[0].shape[1] : 1 if len(racing) <= _MANY else 10]
-    kept = kept[kept < len(weights)]
-    ranks = [stats.rankdata(-values[np.ix_(racing, kept)], axis=0) for values in draws]
-    means = _weighted(ranks, weights[kept])
+    means = _weighted([stats.rankdata(-values[racing], axis=0) for values in draws], weights)
     lowest = means[:, 1:] == means[:, 1:].min(axis=0)
     first = (lowest / lowest.sum(axis=0)).mean(axis=1)
     if len(racing) < 2:
         return [float(share) for share in first], None
-    above = np.sign(means[:, None, 1:] - means[None, :, 1:])
-    whole = np.sign(means[:, None, :1] - means[None, :, :1])
+    agreeing = [np.sign(row[1:] - means[:, 1:]) * np.sign(row[:1] - means[:, :1]) for row in means]
     pairs = len(racing) * (len(racing) - 1)
-    return [float(share) for share in first], float((above * whole).sum(axis=(0, 1)).mean() / pairs)
+    return [float(share) for share in first], float(sum(each.sum(axis=0).mean() for each in agreeing) / pairs)

@@ -24,6 +24,7 @@ from wslbench.tasks.metrics.registry import METRICS
 
 FloatArray = npt.NDArray[np.float64]
 
+_AHEAD: Final = 4
 MOST_PAIRS: Final = 400  # whose intervals say what a task can resolve
 
 
@@ -88,13 +89,23 @@ def _name(entry: Entry) -> str:
 
 
 def _ranks(draws: Mapping[str, FloatArray], tail: float) -> dict[str, int]:
+    names = sorted(draws, key=lambda name: (-_value(draws[name]), name))
     ranks: dict[str, int] = {}
-    leader = ""
-    for position, name in enumerate(sorted(draws, key=lambda name: (-_value(draws[name]), name)), start=1):
-        if not leader or interval(draws[leader] - draws[name], tail).low > 0:
-            leader, ranks[name] = name, position
-        else:
-            ranks[name] = ranks[leader]
+    leader, ahead = 0, _AHEAD
+    while leader < len(names):
+        ranks[names[leader]] = leader + 1
+        follower = leader + 1
+        while follower < len(names):  # many at once, and the more of them the longer the group is
+            some = names[follower : follower + ahead]
+            lows = intervals(draws[names[leader]] - np.stack([draws[name] for name in some]), tail)[:, 1]
+            behind = np.flatnonzero(lows > 0)
+            tied = some[: behind[0]] if len(behind) else some
+            ranks |= dict.fromkeys(tied, leader + 1)
+            follower += len(tied)
+            if len(behind):
+                break
+            ahead *= 2
+        leader, ahead = follower, _AHEAD
     return ranks
 
 

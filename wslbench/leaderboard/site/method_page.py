@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from markupsafe import Markup
 
+from wslbench.evaluation.result_schema import TaskRecord
 from wslbench.leaderboard.board import TaskBoard
-from wslbench.leaderboard.columns import NOTHING, columns, heading, number
+from wslbench.leaderboard.columns import NOTHING, Column, columns, heading, number
 from wslbench.leaderboard.export import Data
 from wslbench.leaderboard.rows import Row, role_of
 from wslbench.leaderboard.site.addresses import Addresses
@@ -99,7 +101,7 @@ def _table(name: str, found: Sequence[Result], addresses: Addresses) -> Table:
     lines = []
     for task, row, shown, ranked in found:
         assert shown.record is not None
-        registered = {column.heading: column for column in columns(shown.record.task)}
+        registered = _registered(shown.record.task)
         estimate = row["metrics"][task["headline"]][:3]
         worst = row["worst_phase"]
         cells = [
@@ -125,6 +127,11 @@ def _table(name: str, found: Sequence[Result], addresses: Addresses) -> Table:
         *(Heading(column, column not in ("tier", "note")) for column in _COLUMNS),
     ]
     return Table(f"Results of {name}", headings, lines, "results")
+
+
+@cache
+def _registered(task: TaskRecord) -> Mapping[str, Column]:
+    return {column.heading: column for column in columns(task)}
 
 
 def _lift(row: Data) -> tuple[float | None, float | None, float | None]:

@@ -6,7 +6,7 @@ page with seventy pictures stays small.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from wslbench.leaderboard.columns import number
 
-FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 SIDE: Final = 200
 MOST: Final = 160
@@ -51,11 +51,10 @@ def predicted_against_true(points: dict[str, Sequence[float]], label: str, phase
         for each in (x, y)
     )
     up = SIDE - above
-    dots = []
-    for index in range(-1, phases):
-        which = phase == index
-        if which.any():
-            dots.append(f'<path class="p{index if index >= 0 else "n"}" d="{_dots(across[which], up[which])}"/>')
+    dots = [
+        f'<path class="p{index if index >= 0 else "n"}" d="{path}"/>'
+        for index, path in _paths(across, up, np.where(phase < phases, phase, -1))
+    ]
     return Markup(  # names come through `escape`
         f'<svg class="points" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{escape(label)}">'
         f'<path class="diagonal" d="M{_MARGIN} {SIDE - _MARGIN}L{SIDE - _MARGIN} {_MARGIN}"/>'
@@ -64,9 +63,15 @@ def predicted_against_true(points: dict[str, Sequence[float]], label: str, phase
     )
 
 
-def _dots(across: npt.NDArray[np.int64], up: npt.NDArray[np.int64]) -> str:
-    order = np.lexsort((up, across))
-    across, up = across[order], up[order]
-    right = np.diff(across, prepend=0).tolist()
-    down = np.diff(up, prepend=0).tolist()
-    return "".join([f"m{x} {y}h0" if y >= 0 else f"m{x}{y}h0" for x, y in zip(right, down, strict=True)])
+def _paths(across: IntArray, up: IntArray, phase: IntArray) -> Iterator[tuple[int, str]]:
+    """A path a phase, from left to right: each point by its step from the one before, the first from the corner."""
+    order = np.lexsort((up, across, phase))
+    across, up, phase = across[order], up[order], phase[order]
+    first = np.flatnonzero(np.r_[True, phase[1:] != phase[:-1]])
+    right, down = across.copy(), up.copy()
+    right[1:] -= across[:-1]
+    down[1:] -= up[:-1]
+    right[first], down[first] = across[first], up[first]
+    steps = [f"m{x} {y}h0" if y >= 0 else f"m{x}{y}h0" for x, y in zip(right.tolist(), down.tolist(), strict=True)]
+    for start, end in zip(first.tolist(), [*first[1:].tolist(), len(steps)], strict=True):
+        yield int(phase[start]), "".join(steps[start:end])
