@@ -108,6 +108,19 @@ def test_a_later_call_goes_on_where_a_connection_failed_for_good(hub: Store, tmp
     assert [span for method, path, span in hub.seen if method == "GET" and path.endswith(shard)] == ["bytes=2048-"]
 
 
+@pytest.mark.usefixtures("no_waiting")
+def test_the_token_is_for_the_hub_alone(hub: Store) -> None:
+    hub.in_storage = True
+    zoo = wslbench.load_zoo(f"hf://{REPOSITORY}")
+    shard = "weights/w2/10-0.safetensors"
+    path = f"/storage/{REPOSITORY}/{hub.branches[REPOSITORY, 'main']}/{shard}"
+    hub.break_after[shard] = [5000]
+    zoo.map_shard(shard)
+    assert [span for _, seen, span in hub.seen if seen == path] == ["", "bytes=4096-"]
+    assert hub.tokens  # sent where it belongs
+    assert not any(seen.startswith("/storage") for seen in hub.tokens)
+
+
 def test_a_wrong_hash_is_refused_and_not_kept(hub: Store, tmp_path: Path) -> None:
     files = hub.commits[REPOSITORY, hub.branches[REPOSITORY, "main"]]
     shard = "weights/w3/2-0.safetensors"
