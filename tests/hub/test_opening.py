@@ -220,6 +220,13 @@ def test_an_unreachable_hub_says_what_the_cache_has(hub: Store, monkeypatch: pyt
         assert wslbench.load_zoo(zoo.origin).origin == zoo.origin
 
 
+def test_a_cache_that_cannot_be_written_is_said(hub: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("WSLBENCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(HubError, match=r"the cache cannot be written: .* set WSLBENCH_CACHE"):
+        wslbench.load_zoo(f"hf://{REPOSITORY}")
+
+
 def test_addresses() -> None:
     assert parse_address("hf://a/b") == parse_address("a/b") == HubAddress("a/b", "main")
     assert str(parse_address("hf://a.b/c_d-e@refs/pr/1")) == "hf://a.b/c_d-e@refs/pr/1"
