@@ -232,6 +232,7 @@ def test_addresses() -> None:
     assert str(parse_address("hf://a.b/c_d-e@refs/pr/1")) == "hf://a.b/c_d-e@refs/pr/1"
     assert parse_address(f"a/b@{'0' * 40}").is_pinned
     for text in ("hf://a", "hf://a/b/c", "hf://../b", "hf://a/..", "hf://a/b@", "hf://a/b@../x", "hf://a/b@/x",
-                 "hf://a/b@x/..", "hf://a/b\n", "hf://a/\x1b", "hf://-a/b", f"hf://a/{'b' * 200}"):  # fmt: skip
+                 "hf://a/b@x/..", "hf://a/b\n", "hf://a/\x1b", "hf://-a/b", "hf://a--b/c",
+                 f"hf://a/{'b' * 200}"):  # fmt: skip
         with pytest.raises(ZooNotFoundError, match="is no zoo on the hub"):
             parse_address(text)
