@@ -32,8 +32,12 @@ class Store:
         Files whose next answers break off after so many bytes, an answer each.
     announced
         Files for which a HEAD tells another size than that of the content.
+    in_storage
+        Whether shards are handed over by a storage server at another address, as large files are.
     seen
         Every request: method, path, and the range that was asked for.
+    tokens
+        Paths of the requests that bore the user's token.
     """
 
     commits: dict[tuple[str, str], Files] = field(default_factory=dict)
@@ -41,8 +45,11 @@ class Store:
     break_after: dict[str, list[int]] = field(default_factory=dict)
     announced: dict[str, int] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)
+    in_storage: bool = False
     seen: list[tuple[str, str, str]] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
     url: str = ""
+    storage_url: str = ""
 
     def commit(self, repository: str, files: Files, branch: str = "main") -> str:
         """Add a commit, and let the branch mean it."""
@@ -92,6 +99,8 @@ class Handler(BaseHTTPRequestHandler):
     def _route(self, method: str, body: bytes) -> None:
         path = unquote(urlsplit(self.path).path)
         self.store.seen.append((method, path, self.headers.get("Range", "")))
+        if "Authorization" in self.headers:
+            self.store.tokens.add(path)
         for pattern, answer in (
             (r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self._resolve),
             (r"/api/datasets/([^/]+/[^/]+)/revision/(.+)", self._info),
@@ -100,6 +109,7 @@ class Handler(BaseHTTPRequestHandler):
             (r"/api/datasets/([^/]+/[^/]+)/commit/(.+)", self._commit),
             (r"/datasets/([^/]+/[^/]+)\.git/info/lfs/objects/batch", self._batch),
             (r"/upload/([0-9a-f]+)", self._upload),
+            (r"/storage/([^/]+/[^/]+)/([^/]+)/(.+)", self._content),
             (r"/api/repos/create", self._create),
             (r"/api/validate-yaml", lambda body: self._json({"errors": [], "warnings": []})),
         ):
@@ -128,7 +138,20 @@ class Handler(BaseHTTPRequestHandler):
         found = self.store.files(repository, revision)
         if found is None or file not in found[1]:
             self._refuse(404, "RepoNotFound" if found is None else "EntryNotFound")
-            return
+        elif self.store.in_storage and file.endswith(".safetensors"):
+            self.send_response(302)
+            self.send_header("Location", f"{self.store.storage_url}/storage/{repository}/{revision}/{file}")
+            self.send_header("X-Linked-Size", str(len(found[1][file])))
+            self.send_header("X-Linked-ETag", f'"{hashlib.sha256(found[1][file]).hexdigest()}"')
+            self.send_header("X-Repo-Commit", found[0])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            self._content(repository, revision, file, b"")
+
+    def _content(self, repository: str, revision: str, file: str, _: bytes) -> None:
+        found = self.store.files(repository, revision)
+        assert found is not None
         sha, files = found
         content = files[file]
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
@@ -217,12 +240,15 @@ class Handler(BaseHTTPRequestHandler):
 def serving(store: Store) -> Iterator[Store]:
     """The store behind a server on loopback."""
     handler = type("Bound", (Handler,), {"store": store})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        store.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield store
-        finally:
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for _ in range(2)]
+    threads = [Thread(target=server.serve_forever, daemon=True) for server in servers]
+    store.url, store.storage_url = (f"http://127.0.0.1:{server.server_address[1]}" for server in servers)
+    try:
+        for thread in threads:
+            thread.start()
+        yield store
+    finally:
+        for server, thread in zip(servers, threads, strict=True):
             server.shutdown()
             thread.join()
+            server.server_close()

@@ -108,6 +108,19 @@ def test_a_later_call_goes_on_where_a_connection_failed_for_good(hub: Store, tmp
     assert [span for method, path, span in hub.seen if method == "GET" and path.endswith(shard)] == ["bytes=2048-"]
 
 
+@pytest.mark.usefixtures("no_waiting")
+def test_the_token_is_for_the_hub_alone(hub: Store) -> None:
+    hub.in_storage = True
+    zoo = wslbench.load_zoo(f"hf://{REPOSITORY}")
+    shard = "weights/w2/10-0.safetensors"
+    path = f"/storage/{REPOSITORY}/{hub.branches[REPOSITORY, 'main']}/{shard}"
+    hub.break_after[shard] = [5000]
+    zoo.map_shard(shard)
+    assert [span for _, seen, span in hub.seen if seen == path] == ["", "bytes=4096-"]
+    assert hub.tokens  # sent where it belongs
+    assert not any(seen.startswith("/storage") for seen in hub.tokens)
+
+
 def test_a_wrong_hash_is_refused_and_not_kept(hub: Store, tmp_path: Path) -> None:
     files = hub.commits[REPOSITORY, hub.branches[REPOSITORY, "main"]]
     shard = "weights/w3/2-0.safetensors"
@@ -207,11 +220,19 @@ def test_an_unreachable_hub_says_what_the_cache_has(hub: Store, monkeypatch: pyt
         assert wslbench.load_zoo(zoo.origin).origin == zoo.origin
 
 
+def test_a_cache_that_cannot_be_written_is_said(hub: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("WSLBENCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(HubError, match=r"the cache cannot be written: .* set WSLBENCH_CACHE"):
+        wslbench.load_zoo(f"hf://{REPOSITORY}")
+
+
 def test_addresses() -> None:
     assert parse_address("hf://a/b") == parse_address("a/b") == HubAddress("a/b", "main")
     assert str(parse_address("hf://a.b/c_d-e@refs/pr/1")) == "hf://a.b/c_d-e@refs/pr/1"
     assert parse_address(f"a/b@{'0' * 40}").is_pinned
     for text in ("hf://a", "hf://a/b/c", "hf://../b", "hf://a/..", "hf://a/b@", "hf://a/b@../x", "hf://a/b@/x",
-                 "hf://a/b@x/..", "hf://a/b\n", "hf://a/\x1b", "hf://-a/b", f"hf://a/{'b' * 200}"):  # fmt: skip
+                 "hf://a/b@x/..", "hf://a/b\n", "hf://a/\x1b", "hf://-a/b", "hf://a--b/c",
+                 f"hf://a/{'b' * 200}"):  # fmt: skip
         with pytest.raises(ZooNotFoundError, match="is no zoo on the hub"):
             parse_address(text)

@@ -44,7 +44,7 @@ def parse_address(text: str) -> HubAddress:
     """
     repository, at, revision = text.removeprefix(HUB_SCHEME).partition("@")
     revision = revision if at else "main"
-    steps = [*repository.split("/"), *revision.split("/")]
-    if not _REPOSITORY.fullmatch(repository) or not _REVISION.fullmatch(revision) or any(".." in s for s in steps):
+    # The hub allows no name with "--", which stands for the slash in caches.
+    if not _REPOSITORY.fullmatch(repository) or not _REVISION.fullmatch(revision) or ".." in text or "--" in repository:
         raise ZooNotFoundError(f"{text!r} is no zoo on the hub: write hf://OWNER/NAME or hf://OWNER/NAME@REVISION")
     return HubAddress(repository, revision)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from wslbench.datasets._places import cache_folder
+from wslbench.datasets._places import CACHE_VARIABLE, cache_folder
 from wslbench.errors import HubError, ZooDamagedError
 from wslbench.hub.address import HubAddress, is_commit, parse_address
 from wslbench.hub.repository import HubRepository, resolve
@@ -127,7 +127,7 @@ class CachedZoo:
         from filelock import FileLock
 
         staging = self.folder / _STAGING
-        staging.mkdir(parents=True, exist_ok=True)
+        _make(staging)
         with FileLock(self.folder / ".lock"):
             try:
                 yield staging
@@ -158,7 +158,7 @@ def _commit_of(address: HubAddress, remembered: Path) -> HubAddress:
             raise
         pinned = HubAddress(address.repository, known)
         raise HubError(f"{error}. The cache holds what it was when last asked: name {pinned}") from error
-    remembered.parent.mkdir(parents=True, exist_ok=True)
+    _make(remembered.parent)
     write_text(remembered, found.revision)
     return found
 
@@ -177,6 +177,15 @@ def _refuse_insane(zoo: Zoo) -> None:
             raise ZooDamagedError(
                 f"the manifest lists {entry.bytes} bytes for {shard}, whose {entry.models} networks have {content}"
             )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HubError(
+            f"the cache cannot be written: {folder}: {error.strerror}; set {CACHE_VARIABLE} to a folder that can"
+        ) from error
 
 
 def _move(file: Path, target: Path) -> None:
