@@ -24,7 +24,8 @@ from wslbench.errors import WslbenchError
 from wslbench.evaluation import Limits, Progress, ResultRecord, Settings, bubblewrap, evaluate
 from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.method_file import read_method_file
-from wslbench.evaluation.sandbox import Sandbox
+from wslbench.evaluation.sandbox import Sandbox, sandbox_for
+from wslbench.evaluation.sealing import bundled_data
 from wslbench.evaluation.tier import isolation_for
 from wslbench.evaluation.unit import UnitResult, run_unit
 
@@ -277,6 +278,14 @@ def test_a_machine_without_a_sandbox_says_so_in_the_result(
     record = run(write_method(method()))
     assert record.tier == "process"
     assert any("tier sandbox was asked for" in note and "there is no bwrap" in note for note in record.warnings)
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("may_see_data", [True, False])
+def test_data_sets_are_seen_by_those_alone_who_may(write_method: WriteMethod, may_see_data: bool) -> None:
+    own = sandbox_for(read_method_file(write_method(method())), 2**20, may_see_data=may_see_data)
+    listed = subprocess.run([*own.command_line(), "ls", *bundled_data()], capture_output=True, text=True, check=True)
+    assert ("digits.csv.gz" in listed.stdout) == may_see_data
 
 
 def test_what_the_sandbox_does_not_have_is_said_at_once() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from wslbench.cli.engine_name import EngineName
 from wslbench.cli.memory import memory_bytes
 
 
@@ -55,6 +56,13 @@ def evaluate(
             "zoos, tasks, splits and results masked).",
         ),
     ] = IsolationTier.PROCESS,
+    engine: Annotated[
+        EngineName, typer.Option("--engine", help="local: processes here. ray: a cluster, or one started here.")
+    ] = EngineName.local,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="Of an existing Ray cluster: auto, host:port or ray://host:port."),
+    ] = None,
     retry_failures: Annotated[
         bool, typer.Option("--retry-failures", help="Run again what failed in an earlier call.")
     ] = False,
@@ -75,6 +83,7 @@ def evaluate(
     limits = timeout, memory_bytes(max_memory)
 
     from wslbench.cli import _evaluation_report as report
+    from wslbench.engines import make_engine
     from wslbench.evaluation import Limits, Settings
     from wslbench.evaluation import evaluate as evaluate_method
     from wslbench.evaluation.tier import isolation_for
@@ -89,9 +98,19 @@ def evaluate(
     note = isolation_for(settings.isolation, device).note
     if note:
         typer.echo(note, err=True)
+    spread = make_engine(engine.value, jobs, address) if engine is EngineName.ray or address is not None else None
     with report.progress() as on_progress:
         records = evaluate_method(
-            method, task or (), suite, seeds, out, settings, book=book, zoos=zoos, on_progress=on_progress
+            method,
+            task or (),
+            suite,
+            seeds,
+            out,
+            settings,
+            book=book,
+            zoos=zoos,
+            engine=spread,
+            on_progress=on_progress,
         )
     if as_json:
         report.print_json(records)

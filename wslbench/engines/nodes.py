@@ -54,8 +54,8 @@ class Token(NamedTuple):
     def unseen(self, node: str) -> ZooError:
         """The error for a node that does not see it."""
         return ZooError(
-            f"node {node} does not see {self.path.parent} as this machine does: every node must see the folder in "
-            "which the zoo grows, under the same path; choose --out on a file system that all nodes share"
+            f"node {node} does not see {self.path.parent} as this machine does: every node must see the folder that "
+            "results are written to, under the same path; choose --out on a file system that all nodes share"
         )
 
 
@@ -113,7 +113,7 @@ def check_nodes(token: Token) -> None:
         if versions != here:
             other = ", ".join(f"{key} {versions[key]} (here {here[key]})" for key in here if versions[key] != here[key])
             raise ZooError(
-                f"node {name} has {other}: all nodes must have the same, or the zoo would depend on the node"
+                f"node {name} has {other}: all nodes must have the same, or results would depend on the node"
             )
         if not seen:
             raise token.unseen(name)

@@ -12,6 +12,7 @@ from wslbench.evaluation.work import Wanted, work_on
 from wslbench.tasks import TaskBook, load_tasks
 
 if TYPE_CHECKING:
+    from wslbench.engines import Engine
     from wslbench.zoo import Zoo
 
 DEFAULT_SUITE: Final = "quick"
@@ -29,6 +30,7 @@ def evaluate(
     book: TaskBook | None = None,
     zoos: Mapping[str, Zoo | Path] | None = None,
     floors: Path | None = None,
+    engine: Engine | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> list[ResultRecord]:
     """Evaluate a method, write its results, and return their records.
@@ -50,6 +52,10 @@ def evaluate(
     book, zoos, floors
         Other tasks than the bundled ones, zoos (or their folders) by the names that tasks use, and another
         folder of floor results.
+    engine
+        Whose workers run the units (:func:`wslbench.engines.make_engine`), on machines that see the method, ``out`` and
+        the zoos under the same paths; the numbers are the same. None: processes of this machine, ``settings.jobs`` at a
+        time.
     on_progress
         Called after every unit.
 
@@ -75,7 +81,9 @@ def evaluate(
     listed = [known.select(suite=name) for name in suites if suite or name in known.suites]
     wanted = Wanted(named, listed)
     records: dict[str, ResultRecord] = {}
-    with work_on(method, wanted, seeds, folder, settings or Settings(), zoos=zoos, on_progress=on_progress) as work:
+    with work_on(
+        method, wanted, seeds, folder, settings or Settings(), zoos=zoos, engine=engine, on_progress=on_progress
+    ) as work:
         for run in work.finished:
             records[run.id] = run.write(work.method, folder, floors)
     return [records[task.id] for task in work.tasks]

@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
-from wslbench.errors import MethodError
+from wslbench.errors import ResultError
 from wslbench.evaluation.journal import Journal, JournalEntry, still_holds
 from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.limits import Limits
-from wslbench.evaluation.method_file import MethodFile, read_method_file
+from wslbench.evaluation.method_file import refuse_edited
 from wslbench.evaluation.pool import work_through
 from wslbench.evaluation.run import Run, UnitName
 from wslbench.evaluation.tier import TIER, Tier
@@ -55,25 +55,31 @@ class Settings:
 
 
 class Execution:
-    """The units of all tasks, from the journal or run now."""
+    """The units of all tasks, from the journal or run now.
+
+    Parameters
+    ----------
+    spread
+        Runs units elsewhere, leaves what comes of them in the journal, and tells so; None: they run here.
+    """
 
     def __init__(
         self,
-        reference: str | Path,
         runs: Sequence[Run],
         settings: Settings,
         launcher: Launcher,
         journal: Journal,
         stop: threading.Event,
         on_progress: Callable[[Progress], None],
+        spread: Callable[[Sequence[UnitName], Callable[[], None]], None] | None = None,
     ) -> None:
-        self._reference = reference
         self._runs = {run.id: run for run in runs}
         self._settings = settings
         self._launcher = launcher
         self._journal = journal
         self._stop = stop
         self._on_progress = on_progress
+        self._spread = spread
         self._kept = 0
 
     def finished_tasks(self) -> Generator[Run]:
@@ -86,11 +92,51 @@ class Execution:
         for run in self._runs.values():
             opening += self._go_on(run)
         yield from (run for run in self._runs.values() if run.complete)
+        if self._spread is not None:
+            yield from self._in_waves(opening, self._spread)
+            return
         with closing(work_through(opening, self._run, self._follow_up, self._settings.jobs, self._stop)) as work:
             for name, _ in work:
                 self._report()
                 if self._runs[name.task_id].complete:
                     yield self._runs[name.task_id]
+
+    def _in_waves(
+        self, wave: list[UnitName], spread: Callable[[Sequence[UnitName], Callable[[], None]], None]
+    ) -> Generator[Run]:
+        """Run units elsewhere: the first seed's, and when all are there those that follow from them."""
+        while wave:
+            self._forget_failures(wave)
+            spread(wave, partial(self._collect, wave))
+            self._collect(wave)
+            missing = [name for name in wave if name not in self._runs[name.task_id].entries]
+            if missing:
+                raise ResultError(
+                    f"{len(missing)} units were run and are not in the journal as they were asked for, among them "
+                    f"{missing[0].task_id}, fold {missing[0].fold}, seed {missing[0].seed}. Have all workers the same "
+                    "zoos and tasks?"
+                )
+            wave_before, wave = wave, [name for run in self._runs.values() for name in self._go_on(run)]
+            self._report()
+            touched = dict.fromkeys(name.task_id for name in wave_before)
+            yield from (self._runs[task_id] for task_id in touched if self._runs[task_id].complete)
+
+    def _forget_failures(self, wave: Sequence[UnitName]) -> None:
+        """Take entries out of the journal that are to be run again: what is there afterwards is new."""
+        for name in wave:
+            self._journal.forget(name.task_id, name.fold, name.seed)
+
+    def _collect(self, wave: Sequence[UnitName]) -> None:
+        """Look what has come into the journal."""
+        before = sum(len(run.entries) for run in self._runs.values())
+        for name in wave:
+            run = self._runs[name.task_id]
+            if name not in run.entries:
+                entry = self._journal.find(run.id, name.fold, name.seed, run.key(name))
+                if entry is not None:
+                    run.entries[name] = entry
+        if sum(len(run.entries) for run in self._runs.values()) > before:
+            self._report()
 
     def _recall(self, run: Run, name: UnitName) -> None:
         entry = self._journal.find(run.id, name.fold, name.seed, run.key(name))
@@ -115,7 +161,7 @@ class Execution:
     def _run(self, name: UnitName) -> JournalEntry:
         run = self._runs[name.task_id]
         entry = run.work(name, self._launcher, self._stop)
-        self._refuse_edited(run.method)
+        refuse_edited(run.method)
         self._journal.keep(run.id, entry)
         return entry
 
@@ -123,17 +169,6 @@ class Execution:
         run = self._runs[name.task_id]
         run.entries[name] = entry
         return self._go_on(run) if name.seed == run.seeds[0] else []
-
-    def _refuse_edited(self, method: MethodFile) -> None:
-        try:
-            unchanged = read_method_file(self._reference).hash == method.hash
-        except MethodError:
-            unchanged = False
-        if not unchanged:
-            raise MethodError(
-                f"{method.path}, or a local file that it imports, was edited while it was being evaluated. The units "
-                "that ran before count for nothing; run the command again."
-            )
 
     def _report(self) -> None:
         entries = [entry for run in self._runs.values() for entry in run.entries.values()]

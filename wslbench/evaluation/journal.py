@@ -98,6 +98,10 @@ class Journal:
         except OSError as error:
             raise ResultError(f"The journal {path} cannot be written: {error.strerror}.") from error
 
+    def forget(self, task_id: str, fold: int, seed: int) -> None:
+        """Take out a unit's entry, if there is one."""
+        self._path(task_id, fold, seed).unlink(missing_ok=True)
+
     def _path(self, task_id: str, fold: int, seed: int) -> Path:
         return self._folder / task_id / f"seed-{seed}-fold-{fold}.json"
 

@@ -83,6 +83,26 @@ def read_method_file(reference: str | Path) -> MethodFile:
     )
 
 
+def refuse_edited(method: MethodFile) -> None:
+    """Raise if a method is no longer what was read.
+
+    Raises
+    ------
+    MethodError
+        If its file, or a local file that it imports, is another one now.
+    """
+    reference = str(method.path) if method.class_name is None else f"{method.path}::{method.class_name}"
+    try:
+        unchanged = read_method_file(reference).hash == method.hash
+    except MethodError:
+        unchanged = False
+    if not unchanged:
+        raise MethodError(
+            f"{method.path}, or a local file that it imports, was edited while it was being evaluated. The units "
+            "that ran before count for nothing; run the command again."
+        )
+
+
 def _parse(path: Path, content: bytes) -> ast.Module:
     try:
         return ast.parse(content, filename=str(path))

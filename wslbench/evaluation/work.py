@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from wslbench.errors import MethodError, ResultError, WslbenchError
+from wslbench.evaluation.assignment import Assignment
 from wslbench.evaluation.execution import Execution, Progress, Settings
-from wslbench.evaluation.journal import Journal
-from wslbench.evaluation.launcher import Launcher
-from wslbench.evaluation.method_file import MethodFile, read_method_file
+from wslbench.evaluation.method_file import read_method_file
 from wslbench.evaluation.method_info import Declared, inspect_method
 from wslbench.evaluation.result_schema import MethodInfo, Privilege
 from wslbench.evaluation.run import Run
-from wslbench.evaluation.sandbox import sandbox_for
-from wslbench.evaluation.task_run import TaskRun
-from wslbench.evaluation.tier import Isolation, isolation_for
+from wslbench.evaluation.spread import Spread
+from wslbench.evaluation.tier import isolation_for
 from wslbench.evaluation.unit import Disguise
-from wslbench.tasks import Task, TaskKind, prepare, prepare_generation
+from wslbench.tasks import Task, TaskKind
 from wslbench.zoo import load_zoo
 
 if TYPE_CHECKING:
+    from wslbench.engines import Engine
     from wslbench.zoo import Zoo
 
 
@@ -103,9 +100,15 @@ def work_on(
     zoos: Mapping[str, Zoo | Path] | None = None,
     disguises: tuple[Disguise, ...] = (),
     subfolder: str = "",
+    engine: Engine | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Iterator[Work]:
     """Run a method's units, or recall them from the journal in ``<folder>/<method>/<subfolder>``.
+
+    Parameters
+    ----------
+    engine
+        Whose workers run the units; None: processes of this machine, ``settings.jobs`` at a time.
 
     Raises
     ------
@@ -119,29 +122,27 @@ def work_on(
     _check_numbers(seeds, settings)
     source = read_method_file(method)
     _check_writable(folder)
-    isolation = isolation_for(settings.isolation, settings.device)
+    given = zoos or {}
+    assignment = Assignment(
+        method=source,
+        seeds=tuple(range(seeds)),
+        settings=settings,
+        isolation=isolation_for(settings.isolation, settings.device),
+        folder=folder.absolute(),
+        subfolder=subfolder,
+        zoos={name: _folder_of(zoo) for name, zoo in given.items()},
+        disguises=disguises,
+    )
     stop = threading.Event()
     with ExitStack() as stack:
-        start = partial(_start, stack, source, settings, isolation, (folder, *_folders(zoos or {})))
-        launcher = start(may_see_data=False)  # it preloads while the zoo is being read
+        launcher = stack.enter_context(assignment.launcher())  # it preloads while the zoo is being read
         declared = inspect_method(source, launcher, settings.limits, stop)
-        if isolation.tier == "sandbox" and declared.privilege == "data":
+        if launcher.sandbox is not None and declared.privilege == "data":
             stack.close()
-            launcher = start(may_see_data=True)
+            launcher = stack.enter_context(assignment.launcher(may_see_data=True))
         tasks = wanted.of(declared, source.path)
-        opened = {
-            name: _open_zoo(name, zoos or {}) for name in dict.fromkeys(name for task in tasks for name in task.zoos)
-        }
-        common = {
-            "seeds": tuple(range(seeds)),
-            "method": source,
-            "limits": settings.limits,
-            "device": settings.device,
-            "isolation": isolation,
-        }
-        runs = [
-            _make_run(task, tuple(opened[name] for name in task.zoos), declared, disguises, common) for task in tasks
-        ]
+        opened = {name: _open_zoo(name, given) for name in dict.fromkeys(name for task in tasks for name in task.zoos)}
+        runs = [assignment.run(task, declared, tuple(opened[name] for name in task.zoos)) for task in tasks]
         info = MethodInfo(
             name=source.name,
             class_name=declared.class_name,
@@ -150,45 +151,15 @@ def work_on(
             source_hash=source.hash,
             privilege=cast(Privilege, declared.privilege),
         )
-        journal = Journal(folder / source.name / subfolder)
-        with journal.open():
-            execution = Execution(method, runs, settings, launcher, journal, stop, on_progress)
+        spread = None if engine is None else Spread(engine, assignment, declared, {task.id: task for task in tasks})
+        with assignment.journal.open():
+            execution = Execution(runs, settings, launcher, assignment.journal, stop, on_progress, spread)
             with closing(execution.finished_tasks()) as finished:
                 yield Work(info, tasks, finished)
 
 
-def _start(
-    stack: ExitStack,
-    method: MethodFile,
-    settings: Settings,
-    isolation: Isolation,
-    answers: Iterable[Path],
-    may_see_data: bool,
-) -> Launcher:
-    sandbox = None
-    if isolation.tier == "sandbox":
-        sandbox = sandbox_for(method, settings.limits.memory_bytes, answers, may_see_data)
-    fork = sys.platform == "linux" if settings.fork is None else settings.fork
-    return stack.enter_context(Launcher(method.preload, fork, sandbox))
-
-
-def _folders(zoos: Mapping[str, Zoo | Path]) -> list[Path]:
-    return [Path(zoo) if isinstance(zoo, (str, Path)) else zoo.path for zoo in zoos.values()]
-
-
-def _make_run(
-    task: Task, zoos: tuple[Zoo, ...], declared: Declared, disguises: tuple[Disguise, ...], common: dict[str, Any]
-) -> Run:
-    if task.kind == "weight_generation":
-        # Judging loads torch, which predictive evaluations do without.
-        from wslbench.evaluation.generators.generation_run import GenerationRun
-        from wslbench.evaluation.generators.networks_table import Track
-        from wslbench.evaluation.generators.reference import Reference
-
-        reference = Reference(prepare_generation(task, *zoos))
-        track: Track = "with data" if declared.privilege == "data" else "weights only"
-        return GenerationRun(reference=reference, track=track, **common)
-    return TaskRun(problem=prepare(task, *zoos), zoos=zoos, disguises=disguises, **common)
+def _folder_of(zoo: Zoo | Path | str) -> Path:
+    return Path(zoo).absolute() if isinstance(zoo, (str, Path)) else zoo.path.absolute()
 
 
 def _open_zoo(name: str, zoos: Mapping[str, Zoo | Path]) -> Zoo:
