@@ -10,7 +10,7 @@ from wslbench.errors import ZooFormatError
 MAX_UNPACKED_BYTES = 2 * 1024**3
 """As much as one shard of a zoo holds."""
 
-_MAX_MEMBERS = 100_000
+_MAX_MEMBERS = 1_000_000  # a population in one file has a member a tensor
 _MAX_RATIO = 100  # trained weights shrink by a tenth; sparse ones by more, but not to nothing
 _UNSUSPICIOUS_BYTES = 16 * 2**20
 
