@@ -76,7 +76,7 @@ def exact(values: np.ndarray[Any, Any], name: str, path: Path) -> FloatArray:
     if values.dtype.kind != "f":
         raise ZooFormatError(f"{path}: tensor {name!r} is {values.dtype}, not real numbers")
     if not np.isfinite(values).all():
-        raise ZooFormatError(f"{path}: tensor {name!r} holds values that are not finite")
+        raise ZooFormatError(f"{path}: tensor {name!r} holds values that are not finite: leave this network out")
     if values.dtype == np.float32:
         return values.astype(np.float32, copy=False)
     with np.errstate(over="ignore"):
