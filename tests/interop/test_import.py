@@ -126,6 +126,11 @@ def test_wrong_options_are_named(source: Path, tmp_path: Path) -> None:
         import_zoo(source, "nonsense", tmp_path / "zoo", OPTIONS)
     with pytest.raises(ZooFormatError, match="no column 'width'"):
         import_zoo(source, "state-dicts", tmp_path / "zoo", replace(OPTIONS, load="width"))
+    metadata = source / "metadata.csv"
+    metadata.write_text(metadata.read_text().replace("tau", "run"))
+    with pytest.raises(ZooFormatError, match="'run' has a name that splits use for themselves"):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", replace(OPTIONS, load="run"))
+    metadata.write_text(metadata.read_text().replace("run", "tau"))
     wider = Architecture(builder="mlp", arguments={**ARCHITECTURE.arguments, "hidden": [7, 6]})
     with pytest.raises(ZooFormatError, match=r"layers\.0\.weight.*\(7, 5\).*\(6, 5\)"):
         import_zoo(source, "state-dicts", tmp_path / "zoo", replace(OPTIONS, architecture=wider))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,77 @@ def test_large_images_have_layers_that_drop_nothing(tmp_path: Path) -> None:
     assert zoo.table["cell_id"].nunique() == 1
     assert sorted(zoo.table.query("measured")["seed"]) == [0, 1]
     assert zoo.protocols == []
+
+
+class ModelDatasetBase:
+    """The published class, as far as it is pickled."""
+
+    def __init__(self, models: list[dict[str, torch.Tensor]], epochs: list[int], properties: object) -> None:
+        self.data_in = models
+        self.data_out = models[:1]
+        self.epochs = epochs
+        self.paths = [Path(f"/somewhere/{id(self)}/NN_tune_trainable_{number // 2}") for number in range(len(models))]
+        self.properties = properties
+        self.weight_threshold = float("inf")
+        self.ds_split = [0.7, 0.3]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_preprocessed_files_are_read_without_their_class(known: bool, tmp_path: Path) -> None:
+    made = network(28)
+    torch.manual_seed(0)
+    states = [{name: torch.randn_like(value) for name, value in made.module().state_dict().items()} for _ in range(8)]
+    sets = {}
+    for name, first in (("trainset", 0), ("testset", 4)):
+        properties = {
+            "test_acc": [0.1 * (first + number) for number in range(4)],
+            "optim::lr": [0.1 if first else 0.2] * 4,
+            "model::dropout": [0.0] * 4,
+            "seed": [0, 0, 1, 1],
+            "model::nlin": ["tanh"] * 4,
+        }
+        sets[name] = ModelDatasetBase(states[first : first + 4], [0, 25, 0, 25], properties if known else None)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    torch.save(sets | {"valset": None}, folder / "dataset.pt")
+    options = OPTIONS if known else replace(OPTIONS, load="network", temperature="epoch")
+    zoo = import_zoo(folder, "modelzoo", tmp_path / "zoo", options)
+    assert len(zoo.table) == 8
+    if known:
+        assert list(zoo.card.architectures.values()) == [made]
+        assert zoo.table["cell_id"].nunique() == 2
+        assert zoo.protocols == ["new-temperature"]
+    for model, (_, row) in zip(zoo.models(), zoo.table.iterrows(), strict=True):
+        number = row["line"] + (4 if row["set"] == "testset" else 0)
+        assert row["epoch"] == (0, 25)[number % 2]
+        assert all(torch.equal(states[number][name], tensor) for name, tensor in model.state_dict().items())
+        if known:
+            assert row["test_accuracy"] == pytest.approx(0.1 * number)
+
+
+class Payload:
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (Path("executed"),)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"trainset": Payload()},
+        {"trainset": ModelDatasetBase([Payload()], [0], None)},  # type: ignore[list-item]
+        {"trainset": 3},
+        {"otherset": ModelDatasetBase([], [], None)},
+        {"trainset": ModelDatasetBase([torch.ones(3)], [0], None)},  # type: ignore[list-item]
+        {"trainset": ModelDatasetBase([{"module_list.0.weight": torch.ones(3)}], [], None)},
+        {"trainset": ModelDatasetBase([{"module_list.0.weight": torch.ones(3)}], [0], {"seed": [1, 2]})},
+    ],
+)
+def test_files_of_anything_else_are_refused(content: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save(content, tmp_path / "dataset.pt")
+    with pytest.raises(ZooFormatError, match=r"dataset\.pt"):
+        import_zoo(tmp_path, "modelzoo", tmp_path / "zoo", OPTIONS)
+    assert not (tmp_path / "executed").exists()
 
 
 def test_other_networks_are_refused(tmp_path: Path) -> None:

@@ -87,7 +87,11 @@ def _architecture(text: str) -> Architecture:
 
     builder, *pairs = shlex.split(text) or [""]
     try:
-        arguments = {key: yaml.safe_load(value) for key, value in (pair.split("=", 1) for pair in pairs)}
+        arguments = {
+            # YAML keeps the sign that means a column here for itself.
+            key: value if value.startswith("@") else yaml.safe_load(value)
+            for key, value in (pair.split("=", 1) for pair in pairs)
+        }
         return Architecture(builder=builder, arguments=arguments)
     except (ValueError, yaml.YAMLError, ValidationError) as error:
         raise ArchitectureError(f"--architecture {text!r} is not of the form 'BUILDER key=value ...'") from error

@@ -10,6 +10,9 @@ from pathlib import Path, PurePosixPath
 from wslbench.errors import ZooFormatError
 
 _MAX_DIRECTORY_BYTES = 4 * 2**20  # the list of entries: some forty thousand of them
+MOST_DIRECTORY_BYTES = 128 * 2**20
+"""Of a file that holds a whole population, with an entry a tensor."""
+
 _MAX_FOLD = 20  # weights hardly compress, those of pruned networks up to their sparsity
 _ALWAYS_FINE_BYTES = 2**25
 _END = b"PK\x05\x06"
@@ -33,13 +36,15 @@ def most_unfolded_bytes(file_bytes: int) -> int:
     return max(_ALWAYS_FINE_BYTES, _MAX_FOLD * file_bytes)
 
 
-def open_archive(path: Path, *, stored: bool = False) -> zipfile.ZipFile:
+def open_archive(path: Path, *, stored: bool = False, directory_bytes: int = _MAX_DIRECTORY_BYTES) -> zipfile.ZipFile:
     """Open a zip archive whose entries have sane names, each once, and together do not unfold without measure.
 
     Parameters
     ----------
     stored
         Whether entries have to stand in the archive as they are, as torch writes them.
+    directory_bytes
+        How long the list of entries may be.
 
     Raises
     ------
@@ -50,7 +55,7 @@ def open_archive(path: Path, *, stored: bool = False) -> zipfile.ZipFile:
     """
     refuse_special(path)
     size = path.stat().st_size
-    _check_directory(path, size)
+    _check_directory(path, size, directory_bytes)
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
@@ -63,7 +68,7 @@ def open_archive(path: Path, *, stored: bool = False) -> zipfile.ZipFile:
     return archive
 
 
-def _check_directory(path: Path, size: int) -> None:
+def _check_directory(path: Path, size: int, most: int) -> None:
     """Check the length of the list of entries, which is read into memory as a whole.
 
     Nothing may follow its end: readers that look for the end differ in where they find it.
@@ -80,10 +85,8 @@ def _check_directory(path: Path, size: int) -> None:
             if not record.startswith(_END64):
                 raise ZooFormatError(f"{path} is no sound zip archive: its end contradicts itself")
             length = int.from_bytes(record[40:48], "little")
-    if length > min(size, _MAX_DIRECTORY_BYTES):
-        raise ZooFormatError(
-            f"{path} announces a list of entries of {length} bytes; at most {_MAX_DIRECTORY_BYTES} are read"
-        )
+    if length > min(size, most):
+        raise ZooFormatError(f"{path} announces a list of entries of {length} bytes; at most {most} are read")
 
 
 def _check_entries(path: Path, size: int, entries: list[zipfile.ZipInfo], stored: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wslbench.interop.listing import ImportOptions, Listing, Rows
-from wslbench.interop.model_zoo_trees import list_model_zoo
+from wslbench.interop.model_zoo_trees import list_model_zoo, read_model_zoo
 from wslbench.interop.small_cnn_zoo import list_small_cnns, read_small_cnns
 from wslbench.interop.state_dicts import list_state_dicts
 from wslbench.interop.tensors import read_checkpoint, read_tensors
@@ -49,7 +49,7 @@ FORMATS: dict[str, ImportFormat] = {
         list_phase_zoo, file_by_file(read_checkpoint), "the phase-transition zoos: a Ray Tune tree, a folder a run"
     ),
     "modelzoo": ImportFormat(
-        list_model_zoo, file_by_file(read_checkpoint), "the Model Zoo Dataset: a Ray Tune tree, a folder a run"
+        list_model_zoo, read_model_zoo, "the Model Zoo Dataset: a Ray Tune tree, or its preprocessed .pt files"
     ),
     "smallcnn": ImportFormat(
         list_small_cnns, read_small_cnns, "the Small CNN Zoo: weights.npy, metrics.csv.gz and layout.csv"

@@ -4,13 +4,16 @@ They are Ray Tune trees as those of :mod:`wslbench.interop.tune_trees`, with ``c
 for epoch 7. The networks are the small convolutional ones of :mod:`wslbench.architectures.cnn_modelzoo`; which of them,
 and whether with layers for dropout (which move the positions that name all tensors behind them), the checkpoints tell.
 
+Instead of runs' folders, the folder may hold the dataset's preprocessed files
+(:mod:`wslbench.interop.model_zoo_files`).
+
 There is no grid of load and temperature in these zoos. By default the load is the share of dropout and the temperature
 the learning rate; of a zoo whose runs differ in their seeds alone no split can be made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +22,23 @@ import pandas as pd
 from wslbench.architectures import Architecture
 from wslbench.errors import ZooFormatError
 from wslbench.interop.listing import ImportOptions, Listing
+from wslbench.interop.model_zoo_files import list_preprocessed, preprocessed_files, read_preprocessed
 from wslbench.interop.tensors import read_checkpoint
+from wslbench.interop.tune_logs import PERFORMANCE
 from wslbench.interop.tune_trees import TuneRun, measured_epoch_of, run_folders, varied_columns
 from wslbench.zoo.models import FloatArray
 
+_NO_HYPERPARAMETERS = {
+    *PERFORMANCE.values(),
+    "file",
+    "set",
+    "line",
+    "network",
+    "epoch",
+    "seed",
+    "ggap",
+    "training_iteration",
+}
 _IMAGE_SIZES = {5: 28, 3: 32}  # by the kernel of the first convolution
 _PATTERN = Architecture(
     builder="cnn_modelzoo",
@@ -44,6 +60,8 @@ def list_model_zoo(source: Path, options: ImportOptions) -> Listing:
     ZooFormatError
         If there is no run, or a file of one is malformed.
     """
+    if preprocessed_files(source):
+        return _preprocessed(source)
     runs = [TuneRun(folder, source) for folder in run_folders(source)]
     epoch = measured_epoch_of(runs)
     known: dict[object, dict[str, float]] = {}
@@ -64,6 +82,33 @@ def list_model_zoo(source: Path, options: ImportOptions) -> Listing:
         varied=varied_columns(table, [run.hyperparameters for run in runs]),
         measured_epoch=epoch,
     )
+
+
+def read_model_zoo(source: Path, rows: pd.DataFrame) -> Iterator[Mapping[str, FloatArray]]:
+    """The networks of some rows of the listing."""
+    if "set" in rows.columns:
+        return read_preprocessed(source, rows)
+    return (read_checkpoint(source / file) for file in rows["file"])
+
+
+def _preprocessed(source: Path) -> Listing:
+    """Of files that hold whole populations: which network each is, its tensors tell, if its activation is known."""
+    table = list_preprocessed(source)
+    hyperparameters = [name for name in table.columns if name not in _NO_HYPERPARAMETERS]
+    if "seed" not in table.columns:  # then no two runs are known to be seeds of one cell
+        table["seed"] = 0
+        hyperparameters = ["network"]
+    varied = tuple(name for name in hyperparameters if table[name].nunique(dropna=False) > 1)
+    pattern = None
+    if "activation" in table.columns:
+        share = table["dropout"] if "dropout" in table.columns else pd.Series(0.0, table.index)
+        forms = {
+            value: _form(next(read_preprocessed(source, rows.iloc[:1])), float(value), source / rows["file"].iloc[0])
+            for value, rows in table.groupby(share)
+        }
+        table = pd.concat([table, pd.DataFrame([forms[value] for value in share], index=table.index)], axis=1)
+        pattern = _PATTERN
+    return Listing(table, pattern, load="dropout", temperature="learning_rate", varied=varied)
 
 
 def _form(tensors: Mapping[str, FloatArray], share: float, folder: Path) -> dict[str, float]:

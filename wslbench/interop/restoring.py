@@ -71,8 +71,10 @@ def restore_zoo(source: Path, layout: str, destination: Path, on_progress: Calla
         on_progress(done / len(cells))
     zoo = writer.compact(card, table.drop(columns=["model_id", "shard", "row", "line"]), pairs, splits)
     problems = verify(zoo)
-    expected = {"weights": manifest.weights.hash, "annotations": manifest.annotations.hash}
-    problems += [f"its {part} are others" for part, digest in expected.items() if zoo.versions[part] != digest]  # type: ignore[literal-required]
+    if zoo.versions["weights"] != manifest.weights.hash:
+        problems.append("its weights are others")
+    if zoo.versions["annotations"] != manifest.annotations.hash:
+        problems.append("its annotations are others")
     if problems:
         raise ZooDamagedError(
             f"the zoo at {destination} is not the one that was exported to {source}: " + "; ".join(problems)

@@ -12,6 +12,8 @@ from wslbench.zoo.schema import is_name
 from wslbench.zoo.splits import unit_name
 from wslbench.zoo.tables import MODEL_COLUMNS
 
+_UNITS = ("run", "cell", "phase")  # what a split can hold out besides a column
+
 
 def tabulate(listing: Listing, load: str, temperature: str) -> pd.DataFrame:
     """A row a checkpoint with everything that tasks read, but for its architecture.
@@ -30,6 +32,10 @@ def tabulate(listing: Listing, load: str, temperature: str) -> pd.DataFrame:
     if clash:
         raise ZooFormatError(f"the metadata's column {clash[0]!r} is one that the zoo format computes: rename it")
     for column in (load, temperature):
+        if column in _UNITS:
+            raise ZooFormatError(
+                f"the metadata's column {column!r} has a name that splits use for themselves: rename it"
+            )
         if column not in listed.columns:
             raise ZooFormatError(f"the metadata has no column {column!r}; it has {', '.join(listed.columns)}")
         if not pd.api.types.is_numeric_dtype(listed[column]) or not np.isfinite(listed[column]).all():

@@ -59,14 +59,21 @@ def _read(path: Path, reader: Callable[[Path], Arrays]) -> dict[str, FloatArray]
     floating = {name: values for name, values in raw.items() if values.dtype.kind not in "iub"}
     if not floating:
         raise ZooFormatError(f"{path} holds no floating-point tensor")
-    return {name: _exact(values, name, path) for name, values in floating.items()}
+    return {name: exact(values, name, path) for name, values in floating.items()}
 
 
-def _exact(values: np.ndarray[Any, Any], name: str, path: Path) -> FloatArray:
+def exact(values: np.ndarray[Any, Any], name: str, path: Path) -> FloatArray:
+    """Real numbers as float32.
+
+    Raises
+    ------
+    ZooFormatError
+        If they are none, are not finite, or float32 cannot hold them exactly; names the file and the tensor.
+    """
     if values.dtype.kind != "f":
         raise ZooFormatError(f"{path}: tensor {name!r} is {values.dtype}, not real numbers")
     if not np.isfinite(values).all():
-        raise ZooFormatError(f"{path}: tensor {name!r} holds values that are not finite")
+        raise ZooFormatError(f"{path}: tensor {name!r} holds values that are not finite: leave this network out")
     if values.dtype == np.float32:
         return values.astype(np.float32, copy=False)
     with np.errstate(over="ignore"):

@@ -1,7 +1,7 @@
 """Files that ``torch.save`` wrote of plain state dicts, mapped without torch: several times as fast, and no unpickling.
 
 Such a file is a zip archive of uncompressed members: one a storage, and a pickle that says which tensors lie where in
-them. The pickle is not executed. Its instructions are read by a loop that knows the twenty-odd of them which a state
+them. The pickle is not executed. Its instructions are read by a loop that knows the thirty of them which a state
 dict consists of, and that makes nothing but numbers, texts, tuples, dictionaries and views of the file. Where it meets
 anything else it gives up, and :func:`wslbench.interop.torch_files.load_torch` has to judge.
 """
@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 import mmap
+import struct
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -34,6 +36,7 @@ _DTYPES: Final = {
 }
 _LOCAL_HEADER_BYTES: Final = 30
 _MAX_PICKLE_BYTES: Final = 2**20  # names and shapes of thousands of tensors
+_MAX_POPULATION_BYTES: Final = 256 * 2**20  # the same of thousands of networks
 
 
 class NotPlainError(Exception):
@@ -58,21 +61,52 @@ def map_state(path: Path, members: Sequence[zipfile.ZipInfo]) -> dict[str, np.nd
     NotPlainError
         If anything in the file is not as ``torch.save`` writes contiguous CPU tensors of a state dict.
     """
-    pickles = [member for member in members if member.filename.endswith("/data.pkl")]
-    if len(pickles) != 1 or pickles[0].file_size > _MAX_PICKLE_BYTES:
-        raise NotPlainError
-    with path.open("rb") as file:
-        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    storages = _Storages(memory, members, pickles[0].filename.removesuffix("data.pkl"))
-    try:
-        state = _interpret(storages.content(pickles[0]), storages)
-    except (IndexError, KeyError, ValueError, TypeError, OverflowError, UnicodeDecodeError) as error:
-        raise NotPlainError from error
+    state = _objects(path, members, frozenset(), _MAX_PICKLE_BYTES)
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(tensor, np.ndarray) for name, tensor in state.items()
     ):
         raise NotPlainError
     return state
+
+
+@dataclass
+class Stub:
+    """What stands for an object of a class that is known by its name alone: what it was made of, and its attributes."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def map_objects(path: Path, members: Sequence[zipfile.ZipInfo], stubs: Iterable[str] = ()) -> object:
+    """What a file of torch holds: numbers, texts, lists, dictionaries, tensors as views of the file, and stubs.
+
+    Parameters
+    ----------
+    members
+        As for :func:`map_state`.
+    stubs
+        Classes of which a :class:`Stub` is made, by the last part of their names. Nothing is imported or called.
+
+    Raises
+    ------
+    NotPlainError
+        If there is anything else in it.
+    """
+    return _objects(path, members, frozenset(stubs), _MAX_POPULATION_BYTES)
+
+
+def _objects(path: Path, members: Sequence[zipfile.ZipInfo], stubs: frozenset[str], most: int) -> object:
+    pickles = [member for member in members if member.filename.endswith("/data.pkl")]
+    if len(pickles) != 1 or pickles[0].file_size > most:
+        raise NotPlainError
+    with path.open("rb") as file:
+        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    storages = _Storages(memory, members, pickles[0].filename.removesuffix("data.pkl"))
+    try:
+        return _interpret(storages.content(pickles[0]), storages, stubs)
+    except (IndexError, KeyError, ValueError, TypeError, OverflowError, UnicodeDecodeError, struct.error) as error:
+        raise NotPlainError from error
 
 
 class _Storages:
@@ -126,7 +160,7 @@ def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     return True
 
 
-def _interpret(code: bytes, storages: _Storages) -> object:
+def _interpret(code: bytes, storages: _Storages, stubs: frozenset[str]) -> object:
     """Follow the pickle's instructions (those of ``pickletools``, by their letters), most frequent first."""
     stack: list[Any] = []
     marked: list[list[Any]] = []
@@ -167,7 +201,7 @@ def _interpret(code: bytes, storages: _Storages) -> object:
             at += 2
         elif operation == 0x52:  # R: REDUCE
             arguments = stack.pop()
-            stack[-1] = _called(stack[-1], arguments, storages)
+            stack[-1] = _called(stack[-1], arguments, storages, stubs)
         elif operation == 0x51:  # Q: BINPERSID
             stack[-1] = _storage(stack[-1])
         elif operation == 0x29:  # ): EMPTY_TUPLE
@@ -183,7 +217,7 @@ def _interpret(code: bytes, storages: _Storages) -> object:
         elif operation == 0x63:  # c: GLOBAL
             end = code.index(b"\n", code.index(b"\n", at) + 1)
             name = code[at:end].decode().replace("\n", " ")
-            if name not in _DTYPES and name not in _GLOBALS:
+            if name not in _DTYPES and name not in _GLOBALS and name.rpartition(" ")[2] not in stubs:
                 raise NotPlainError
             stack.append(_Name(name))
             at = end + 1
@@ -191,14 +225,39 @@ def _interpret(code: bytes, storages: _Storages) -> object:
             items = tuple(stack)
             stack = marked.pop()
             for key, value in zip(items[::2], items[1::2], strict=True):
-                _set_item(stack[-1], key, value)
+                _set(stack[-1], key, value)
         elif operation == 0x73:  # s: SETITEM
             value, key = stack.pop(), stack.pop()
-            _set_item(stack[-1], key, value)
+            _set(stack[-1], key, value)
         elif operation == 0x7D:  # }: EMPTY_DICT
             stack.append({})
-        elif operation == 0x62:  # b: BUILD, by which modules' versions are attached to the dictionary: left out
-            stack.pop()
+        elif operation == 0x62:  # b: BUILD; what is attached to a state dict (its modules' versions) is left out
+            attributes = stack.pop()
+            if type(stack[-1]) is Stub and type(attributes) is dict:
+                stack[-1].attributes.update(attributes)
+        elif operation == 0x81:  # NEWOBJ
+            arguments = stack.pop()
+            stack[-1] = _stub(stack[-1], arguments, stubs)
+        elif operation == 0x5D:  # ]: EMPTY_LIST
+            stack.append([])
+        elif operation == 0x65:  # e: APPENDS
+            items = tuple(stack)
+            stack = marked.pop()
+            if type(stack[-1]) is not list:
+                raise NotPlainError
+            stack[-1].extend(items)
+        elif operation == 0x61:  # a: APPEND
+            value = stack.pop()
+            if type(stack[-1]) is not list:
+                raise NotPlainError
+            stack[-1].append(value)
+        elif operation == 0x47:  # G: BINFLOAT
+            stack.append(struct.unpack(">d", code[at : at + 8])[0])
+            at += 8
+        elif operation == 0x8A:  # LONG1
+            length = code[at]
+            stack.append(int.from_bytes(code[at + 1 : at + 1 + length], "little", signed=True))
+            at += 1 + length
         elif operation == 0x4E:  # N: NONE
             stack.append(None)
         elif operation == 0x80:  # PROTO
@@ -209,21 +268,21 @@ def _interpret(code: bytes, storages: _Storages) -> object:
             raise NotPlainError
 
 
+def _set(dictionary: Any, key: object, value: object) -> None:
+    """Tuples are no keys here: hashing tuples of tuples of one tuple can take any time."""
+    if type(dictionary) is not dict or type(key) not in (str, int):
+        raise NotPlainError
+    dictionary[key] = value
+
+
 class _Name(str):
     """A global that the pickle names: a text, and distinct from every text in it."""
 
     __slots__ = ()
 
 
-def _set_item(state: object, key: object, value: object) -> None:
-    # A tuple of tuples of itself takes for ever to hash: names alone.
-    if type(state) is not dict or type(key) is not str:
-        raise NotPlainError
-    state[key] = value
-
-
-def _called(function: object, arguments: tuple[Any, ...], storages: _Storages) -> object:
-    """What a call would make: a tensor, a parameter's tensor, or an empty dictionary."""
+def _called(function: object, arguments: tuple[Any, ...], storages: _Storages, stubs: frozenset[str]) -> object:
+    """What a call would make: a tensor, a parameter's tensor, an empty dictionary, or a stub."""
     if type(function) is not _Name:
         raise NotPlainError
     if function == _GLOBALS[0]:
@@ -232,7 +291,13 @@ def _called(function: object, arguments: tuple[Any, ...], storages: _Storages) -
         return arguments[0]
     if function == _GLOBALS[2] and arguments == ():
         return {}
-    raise NotPlainError
+    return _stub(function, arguments, stubs)
+
+
+def _stub(function: object, arguments: tuple[Any, ...], stubs: frozenset[str]) -> Stub:
+    if type(function) is not _Name or function.rpartition(" ")[2] not in stubs or type(arguments) is not tuple:
+        raise NotPlainError
+    return Stub(str(function), arguments)
 
 
 def _storage(reference: tuple[Any, ...]) -> _Storage:

@@ -14,7 +14,7 @@ _MAX_BYTES = 256 * 2**20
 _ITERATION = "training_iteration"
 _SINCE_RESTORE = "iterations_since_restore"
 _STEPS = "training::accumulate_gradients_steps"
-_PERFORMANCE = {
+PERFORMANCE = {
     "train_loss": "logged_train_loss",
     "train_acc": "logged_train_accuracy",
     "test_loss": "test_loss",
@@ -24,6 +24,8 @@ _PERFORMANCE = {
     "validation_loss": "validation_loss",
     "validation_acc": "validation_accuracy",
 }
+"""What a log's keys are called here."""
+
 _LANDSCAPE = ("log_hessian", "hessian", "curve_", "representation_similarity", "cka", "CKA")
 
 
@@ -120,7 +122,7 @@ def _parsed(line: bytes, path: Path, number: int, *, last: bool) -> dict[str, An
 
 def _performance(record: dict[str, Any], path: Path, number: int) -> dict[str, float]:
     found = {}
-    for key, column in _PERFORMANCE.items():
+    for key, column in PERFORMANCE.items():
         if not isinstance(value := record.get(key), int | float):
             continue
         if key.endswith("acc") and not (0 <= value <= 1 or math.isnan(value)):

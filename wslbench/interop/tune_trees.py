@@ -110,7 +110,7 @@ def hyperparameters_of(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ZooFormatError(f"{path} is no JSON object")
     return {
-        _column(key): value
+        column_of(key): value
         for key, value in content.items()
         if isinstance(value, int | float | str) and not _NO_HYPERPARAMETERS.fullmatch(key)
     }
@@ -144,7 +144,8 @@ def varied_columns(table: pd.DataFrame, hyperparameters: list[dict[str, Any]]) -
     return tuple(name for name in names if table[name].nunique(dropna=False) > 1)
 
 
-def _column(key: str) -> str:
+def column_of(key: str) -> str:
+    """What a hyper-parameter's key is called here."""
     if key in _NAMES:
         return _NAMES[key]
     for group in _SHORT_GROUPS:
