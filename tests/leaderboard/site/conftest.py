@@ -14,11 +14,12 @@ from tests.leaderboard.boards import commit
 from tests.leaderboard.site.browser import CHROMIUM, Browser
 from tests.tasks.declared import tiny_tasks
 from tests.zoos import NAME
-from wslbench.leaderboard import read_results
+from wslbench.leaderboard import Results, read_results
 from wslbench.leaderboard.board import Board, make_board
 from wslbench.leaderboard.export import board_data
 from wslbench.leaderboard.site import write_site
 from wslbench.leaderboard.tables import to_json
+from wslbench.tasks import TaskBook
 from wslbench.zoo import Zoo, load_zoo
 
 METHODS = {"good": 0.01, "twin": 0.01, "bad": 5.0, "slow": 0.01}
@@ -36,6 +37,8 @@ class Site(NamedTuple):
     data: dict[str, Any]
     zoo: Zoo
     methods: Path
+    results: Results
+    book: TaskBook
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +62,7 @@ def site(built_tiny_zoo: Path, tmp_path_factory: pytest.TempPathFactory) -> Site
     (methods / "good.py").write_text(f'"""What it does.\n\n{ATTACK!r}\n"""\n\nclass Mine:\n    """In short."""\n')
     data = json.loads(to_json(board_data(board)))
     write_site(board, data, folder / "out", suite="default", open_zoo=lambda name: zoo, methods=methods)
-    return Site(folder / "out", board, data, zoo, methods)
+    return Site(folder / "out", board, data, zoo, methods, found, book)
 
 
 def _hostile(entry):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from wslbench.annotation.report.cell_rows import cell_rows
 from wslbench.annotation.report.drawing import Picture, drawable
@@ -12,6 +13,9 @@ from wslbench.annotation.report.head import head
 from wslbench.annotation.report.measurements import measurements
 from wslbench.errors import WslbenchError
 from wslbench.zoo import Zoo
+
+_PATH: Final = re.compile(r' d="([^"]*)"')
+_DIGITS: Final = re.compile(r"(\.\d\d)\d+")
 
 
 class Diagram(NamedTuple):
@@ -33,6 +37,18 @@ def _diagram(name: str, open_zoo: Callable[[str], Zoo]) -> Diagram:
         zoo = open_zoo(name)
         measured = measurements(zoo)
         about, rows = head(zoo, measured), cell_rows(measured)
-        return Diagram(name, about.description, phase_diagram(drawable(zoo.card), about, rows), "")
+        picture = phase_diagram(drawable(zoo.card), about, rows)
+        picture = picture._replace(light=_slim(picture.light), dark=_slim(picture.dark))
+        return Diagram(name, about.description, picture, "")
     except WslbenchError as error:
         return Diagram(name, "", None, f"no diagram: {error}")
+
+
+def _slim(svg: str) -> str:
+    """The same picture with paths on one line, to a hundredth of a point: a fourth less."""
+
+    def slim(found: re.Match[str]) -> str:
+        path = _DIGITS.sub(r"\1", " ".join(found[1].split()))
+        return f' d="{path}"'
+
+    return _PATH.sub(slim, svg)
