@@ -134,7 +134,7 @@ def test_memory_of_every_kind_is_limited(run_sandboxed: RunMethod, fit: str) -> 
 
 
 def test_memory_is_measured_as_in_the_tier_below(run_sandboxed: RunMethod, run_method: RunMethod) -> None:
-    source = method("self.x = np.ones(2**24); time.sleep(.3)")
+    source = method("self.x = np.ones(2**24); time.sleep(1)")
     inside, outside = run_sandboxed(source).peak_memory_bytes, run_method(source).peak_memory_bytes
     assert inside == pytest.approx(outside, rel=0.2)
 

@@ -11,7 +11,7 @@ KNOWN = {}
 class Trick:
     def fit(self, models, target, context):
         self.many = [subprocess.Popen(["sleep", "5"]) for _ in range(40)]
-        time.sleep(0.5)
+        time.sleep(1.5)
 
     def predict(self, models):
         return np.zeros(len(models))

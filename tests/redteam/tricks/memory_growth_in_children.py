@@ -15,7 +15,7 @@ class Trick:
                 self.much = np.ones(2**23 + 2**22)
                 time.sleep(5)
                 os._exit(0)
-        time.sleep(0.5)
+        time.sleep(4)
 
     def predict(self, models):
         return np.zeros(len(models))

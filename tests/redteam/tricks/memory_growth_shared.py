@@ -12,7 +12,7 @@ class Trick:
     def fit(self, models, target, context):
         self.much = mmap.mmap(-1, 2**29)
         self.much.write(bytes(2**29))
-        time.sleep(0.5)
+        time.sleep(1.5)
 
     def predict(self, models):
         return np.zeros(len(models))
