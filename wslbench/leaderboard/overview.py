@@ -77,9 +77,14 @@ def _duels(boards: Sequence[TaskBoard], methods: Sequence[str]) -> str:
     first = methods[:MOST_DUELS]
     rivals = [*first, *(name for name in (*LEGAL_FLOORS, ORACLE) if name != "chance")]
     lines = _heading(["", *rivals])
-    for name in first:
-        leads = np.stack([board.standings.leads(name, rivals) for board in boards])
-        cells = [_duel(leads[:, place]) for place in range(len(rivals))]
+    leads = np.full((len(rivals), len(rivals), len(boards), 3), np.nan)
+    for task, board in enumerate(boards):
+        for place, name in enumerate(first):
+            ahead = board.standings.leads(name, rivals[place + 1 :])
+            leads[place, place + 1 :, task] = ahead
+            leads[place + 1 :, place, task] = -ahead[:, [0, 2, 1]]  # the other way round
+    for place, name in enumerate(first):
+        cells = [_duel(pair) for pair in leads[place]]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     left_out = len(methods) - len(first)
     return (
