@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from wslbench.population.recipe import Recipe
+    from wslbench.population.seed_secret import SeedSecret
 
 
 def build(
@@ -32,6 +33,23 @@ def build(
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes, of one thread each.")] = 2,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    seed_secret: Annotated[
+        Path | None,
+        typer.Option(
+            "--seed-secret",
+            metavar="FILE",
+            help="Grow the zoo again from seeds that nobody can foresee: from names and the bytes of this file. Phases "
+            "follow the frozen cut-offs of the public zoo.",
+        ),
+    ] = None,
+    public: Annotated[
+        str | None,
+        typer.Option(
+            "--public",
+            metavar="ZOO",
+            help="With --seed-secret: the public zoo of this recipe. [default: the embedded one]",
+        ),
+    ] = None,
 ) -> None:
     """Train, measure and annotate every cell of a recipe; goes on where an earlier, interrupted call stopped."""
     from rich.console import Console
@@ -40,6 +58,10 @@ def build(
     from wslbench.population.recipe_file import load_recipe
 
     plan = load_recipe(recipe, scale)
+    console = Console(stderr=True)
+    secret = None if seed_secret is None else _secret(seed_secret, console)
+    if public is not None and secret is None:
+        raise RecipeError("--public says whose cut-offs a zoo of secret seeds takes over: give --seed-secret too")
     if dry_run:
         from wslbench.cli._plan_report import print_plan
         from wslbench.population.plan import plan_of
@@ -48,11 +70,47 @@ def build(
         return
     if out is None:
         raise RecipeError("--out is missing: say where the zoo will stand, or ask for a --dry-run")
-    _grow(plan, out.absolute(), engine, address, jobs, device, Console(stderr=True))
+    if secret is not None:
+        plan = _regrown(plan, public)
+    _grow(plan, out.absolute(), engine, address, jobs, device, secret, console)
+
+
+def _secret(path: Path, console: Console) -> SeedSecret:
+    from wslbench.population.seed_secret import others_can_read, read_seed_secret
+
+    secret = read_seed_secret(path)
+    if others_can_read(path):
+        console.print(f"{path} can be read by every user of this machine: chmod 600 {path}", highlight=False)
+    return secret
+
+
+def _regrown(plan: Recipe, public: str | None) -> Recipe:
+    """The plan with the frozen cut-offs of its public zoo."""
+    from wslbench.errors import RecipeError
+    from wslbench.population.frozen_cutoffs import with_frozen_cutoffs
+    from wslbench.zoo import embedded_zoos, load_zoo
+
+    if public is None and plan.name in embedded_zoos():
+        public = plan.name
+    if public is not None:
+        return with_frozen_cutoffs(plan, load_zoo(public))
+    if plan.cutoffs is None:
+        raise RecipeError(
+            f"recipe {plan.name!r} has no cut-offs, and there is no embedded zoo of that name to take them from: name "
+            "its public zoo by --public"
+        )
+    return plan
 
 
 def _grow(
-    plan: Recipe, destination: Path, engine: EngineName, address: str | None, jobs: int, device: str, console: Console
+    plan: Recipe,
+    destination: Path,
+    engine: EngineName,
+    address: str | None,
+    jobs: int,
+    device: str,
+    secret: SeedSecret | None,
+    console: Console,
 ) -> None:
     from wslbench.cli._work_progress import work_progress
     from wslbench.engines import make_engine
@@ -60,10 +118,13 @@ def _grow(
 
     runner = make_engine(engine.value, jobs, address)
     cells = len(plan.load.values) * len(plan.temperature.values)
-    console.print(f"{plan.name}: {cells} cells, {cells * plan.seeds} runs, engine {engine.value}", highlight=False)
+    seeds = "" if secret is None else f", secret seeds (commitment {secret.commitment[:12]})"
+    console.print(
+        f"{plan.name}: {cells} cells, {cells * plan.seeds} runs, engine {engine.value}{seeds}", highlight=False
+    )
     try:
         with work_progress("growing", console) as told:
-            zoo, notes = build_zoo(plan, destination, jobs, told, runner, device)
+            zoo, notes = build_zoo(plan, destination, jobs, told, runner, device, secret)
     except KeyboardInterrupt:
         partial = destination.with_name(f"{destination.name}.partial")
         console.print(f"interrupted; finished work is kept in {partial}: the same command goes on from there")

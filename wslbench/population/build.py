@@ -15,7 +15,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from wslbench.engines import Engine, Job, make_engine
-from wslbench.errors import ZooError
+from wslbench.errors import RecipeError, ZooError
 from wslbench.population.annotation import annotate
 from wslbench.population.blocks import Block, blocks_of
 from wslbench.population.card import card_of, splits_of
@@ -23,6 +23,7 @@ from wslbench.population.checks import check_recipe
 from wslbench.population.cost import Cost, block_cost
 from wslbench.population.grow import BlockPayload, grow_block, read_stacked
 from wslbench.population.recipe import Recipe
+from wslbench.population.seed_secret import SeedSecret, commitment_record
 from wslbench.training import TRAINER_VERSION
 from wslbench.zoo import Zoo, ZooWriter
 
@@ -44,6 +45,7 @@ def build_zoo(
     report: Report | None = None,
     engine: Engine | None = None,
     device: str = "cpu",
+    secret: SeedSecret | None = None,
 ) -> GrownZoo:
     """Grow the zoo of a recipe at ``destination``.
 
@@ -58,48 +60,62 @@ def build_zoo(
         What runs the blocks; None: ``jobs`` local processes.
     device
         ``cpu`` or ``cuda``.
+    secret
+        Grows the zoo again from seeds that nobody can foresee; None: from those that follow from names.
 
     Raises
     ------
     ZooError
-        If the destination is taken, was begun with another recipe, is being built right now, or is too small.
+        If the destination is taken, was begun with another recipe or secret, is being built right now, or is too small.
     RecipeError
-        If the recipe cannot be trained.
+        If the recipe cannot be trained, or has no cut-offs although there is a secret: a zoo that names its phases by
+        cut-offs of its own answers another question; see :func:`with_frozen_cutoffs`.
     DatasetError
         If its data set is not there.
     """
+    if secret is not None and recipe.cutoffs is None:
+        raise RecipeError(
+            f"recipe {recipe.name!r} has no cut-offs: a zoo of secret seeds takes over those of the public one"
+        )
     staging = destination.with_name(f"{destination.name}.partial")
     check_recipe(recipe, destination, jobs, device)
-    writer = ZooWriter(destination, fingerprint(recipe))
+    writer = ZooWriter(destination, fingerprint(recipe, secret))
     lock = FileLock(destination.with_name(f".{destination.name}.lock"), timeout=0)
     try:
         with lock:
-            _grow_blocks(recipe, writer, destination, engine or make_engine("local", jobs), report, device)
-            grown = _compact(recipe, writer, read_stacked(staging))
+            _grow_blocks(recipe, writer, destination, engine or make_engine("local", jobs), report, device, secret)
+            grown = _compact(recipe, writer, read_stacked(staging), secret)
     except Timeout as error:
         raise ZooError(f"{staging} is being built by another process: wait for it, or stop it") from error
     Path(lock.lock_file).unlink(missing_ok=True)
     return grown
 
 
-def fingerprint(recipe: Recipe) -> dict[str, Any]:
+def fingerprint(recipe: Recipe, secret: SeedSecret | None = None) -> dict[str, Any]:
     """What a staging folder is bound to: everything that changes weights or measurements."""
     words = {"card", "tuned", "grids_tried", "cutoffs", "unpublished", "connectivity_noise", "stacking"}
-    return recipe.model_dump(mode="json", exclude=words) | {"trainer_version": TRAINER_VERSION}
+    grown = recipe.model_dump(mode="json", exclude=words) | {"trainer_version": TRAINER_VERSION}
+    return grown | commitment_record(secret)
 
 
-def _compact(recipe: Recipe, writer: ZooWriter, stacked: dict[str, bool]) -> GrownZoo:
+def _compact(recipe: Recipe, writer: ZooWriter, stacked: dict[str, bool], secret: SeedSecret | None) -> GrownZoo:
     staged = [writer.read_staged(cell.cell_id) for cell in recipe.cells()]
     pairs = pd.concat([cell.pairs for cell in staged], ignore_index=True)
     runs = pd.concat([cell.rows for cell in staged], ignore_index=True).drop(columns="architecture")
     annotation = annotate(recipe, runs, pairs)
     splits, refused = splits_of(recipe, annotation)
-    zoo = writer.compact(card_of(recipe, annotation, stacked), annotation.table, pairs, splits)
+    zoo = writer.compact(card_of(recipe, annotation, stacked, secret), annotation.table, pairs, splits)
     return GrownZoo(zoo, annotation.annotated.notes + refused)
 
 
 def _grow_blocks(
-    recipe: Recipe, writer: ZooWriter, destination: Path, engine: Engine, report: Report | None, device: str
+    recipe: Recipe,
+    writer: ZooWriter,
+    destination: Path,
+    engine: Engine,
+    report: Report | None,
+    device: str,
+    secret: SeedSecret | None,
 ) -> None:
     """Run the blocks that are not staged yet."""
     done = writer.staged()
@@ -114,7 +130,11 @@ def _grow_blocks(
     tell = report or (lambda share: None)
     tell(behind / total)
     jobs = [
-        Job(block.key, costs[block.key].total, BlockPayload(recipe, block, costs[block.key], destination, device))
+        Job(
+            block.key,
+            costs[block.key].total,
+            BlockPayload(recipe, block, costs[block.key], destination, device, secret),
+        )
         for block in still_open
     ]
     if jobs:

@@ -14,12 +14,15 @@ from wslbench.datasets import ConvectionDataset, Dataset
 from wslbench.population.annotation import Annotation
 from wslbench.population.objective import recipe_dataset
 from wslbench.population.recipe import Recipe
+from wslbench.population.seed_secret import SeedSecret, commitment_record
 from wslbench.training import TRAINER_VERSION
 from wslbench.zoo import Split, ZooCard
 from wslbench.zoo.schema import Axis, DataSetCard
 
 
-def card_of(recipe: Recipe, annotation: Annotation, stacked: dict[str, bool]) -> ZooCard:
+def card_of(
+    recipe: Recipe, annotation: Annotation, stacked: dict[str, bool], secret: SeedSecret | None = None
+) -> ZooCard:
     """The zoo's card: recipe, frozen phase rule, versions; by block, whether its networks trained as one stack."""
     return ZooCard(
         name=recipe.name,
@@ -31,7 +34,8 @@ def card_of(recipe: Recipe, annotation: Annotation, stacked: dict[str, bool]) ->
         temperature=Axis(**recipe.temperature.model_dump(exclude={"sets"})),
         measured_epoch=recipe.measured_epoch,
         recipe=recipe.model_dump(mode="json", exclude={"card"})
-        | {"trainer_version": TRAINER_VERSION, "stacked": stacked},
+        | {"trainer_version": TRAINER_VERSION, "stacked": stacked}
+        | commitment_record(secret),
         phase_rule=rule_record(annotation.annotated, recipe.connectivity_noise),
         annotation=annotation_record(
             recipe.name, recipe.architecture_of(recipe.load.values[0]), recipe.annotation_options

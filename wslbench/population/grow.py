@@ -15,6 +15,7 @@ from wslbench.population.cost import Cost
 from wslbench.population.measurement import measure_block
 from wslbench.population.objective import make_objective
 from wslbench.population.recipe import Recipe
+from wslbench.population.seed_secret import SeedSecret
 from wslbench.population.trained_blocks import FOLDER, block_path, read_block, save_block
 from wslbench.training import ModelStack, Objective, Optimisation, PassSize, measure_pass_size
 from wslbench.training.pass_size import ONE_BY_ONE
@@ -30,6 +31,7 @@ class BlockPayload(NamedTuple):
     cost: Cost
     destination: Path
     device: str
+    secret: SeedSecret | None = None
 
 
 class _PassSizes(NamedTuple):
@@ -43,7 +45,7 @@ def grow_block(payload: BlockPayload, report: Callable[[float], None]) -> None:
 
     recipe, block, cost = payload.recipe, payload.block, payload.cost
     device = torch.device(payload.device)
-    writer = ZooWriter(payload.destination, fingerprint(recipe))
+    writer = ZooWriter(payload.destination, fingerprint(recipe, payload.secret))
     staging = payload.destination.with_name(f"{payload.destination.name}.partial")
     path = block_path(staging, block)
     objective = make_objective(recipe, block.runs(recipe)).to(device)
@@ -51,7 +53,13 @@ def grow_block(payload: BlockPayload, report: Callable[[float], None]) -> None:
     trained = read_block(path, block)
     if trained is None:
         trained = train_block(
-            recipe, block, objective, sizes.training, lambda share: report(share * cost.training), device
+            recipe,
+            block,
+            objective,
+            sizes.training,
+            lambda share: report(share * cost.training),
+            device,
+            payload.secret,
         )
         save_block(path, trained)
     else:

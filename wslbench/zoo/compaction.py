@@ -48,7 +48,7 @@ def compact_weights(
     folder: Path, card: ZooCard, table: pd.DataFrame, staging: Staging
 ) -> tuple[pd.DataFrame, WeightsEntry]:
     """Write all shards; return the table with ids and places, in order of shards and rows, and the weights' entry."""
-    table = _identified(table, card.name)
+    table = _identified(table, card.namespace)
     staged_rows = _staged_rows(table, staging)
     shards: dict[str, ShardEntry] = {}
     parts: list[pd.DataFrame] = []
@@ -68,13 +68,13 @@ def compact_weights(
     return placed, WeightsEntry(hash=hash_shards(shards), shards=shards)
 
 
-def _identified(table: pd.DataFrame, zoo: str) -> pd.DataFrame:
+def _identified(table: pd.DataFrame, namespace: str) -> pd.DataFrame:
     """The table in order of freshly computed ids, which say nothing about the cells."""
     table = table.reset_index(drop=True).drop(columns=["model_id", "shard", "row"], errors="ignore")
     checkpoints = list(zip(table["cell_id"], table["seed"], table["epoch"], strict=True))
     if "run_id" not in table.columns:
         table.insert(0, "run_id", [run_id(cell, seed) for cell, seed, _ in checkpoints])
-    table.insert(0, "model_id", [model_id(zoo, *checkpoint) for checkpoint in checkpoints])
+    table.insert(0, "model_id", [model_id(namespace, *checkpoint) for checkpoint in checkpoints])
     return table.sort_values("model_id", ignore_index=True)
 
 

@@ -120,6 +120,15 @@ class ZooCard(_Record):
     annotation: dict[str, Any] | None = None
     software: dict[str, str]
 
+    @property
+    def namespace(self) -> str:
+        """What ids of checkpoints are drawn from: the zoo's name, and the commitment to its seeds if they are secret.
+
+        A zoo that is grown again from secret seeds keeps its name, as tasks are about it, but none of its ids.
+        """
+        commitment = self.recipe.get("seed_commitment")
+        return self.name if commitment is None else f"{self.name}/{commitment}"
+
     def content(self) -> dict[str, Any]:
         """What the hash of annotations covers; a field that came later counts where it is set."""
         return self.model_dump(mode="json", exclude={"annotation"} if self.annotation is None else None)

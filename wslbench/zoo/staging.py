@@ -70,8 +70,8 @@ class Staging:
             write_text(record, json.dumps(fingerprint, indent=1, sort_keys=True))
         elif _fingerprint(record) != fingerprint["fingerprint"]:
             raise ZooError(
-                f"{folder} was begun with another recipe (see {record}): go on with that one, remove the folder, "
-                "or choose another destination"
+                f"{folder} was begun with another recipe or seed secret (see {record}): go on with that one, remove "
+                "the folder, or choose another destination"
             )
 
     def staged(self) -> set[str]:

@@ -63,7 +63,7 @@ def _tables(zoo: Zoo) -> Iterator[str]:
         return
     keys = zip(table["cell_id"], table["seed"], table["epoch"], strict=True)
     for found, key in zip(table.index, keys, strict=True):
-        if found != model_id(zoo.name, *key):
+        if found != model_id(zoo.card.namespace, *key):
             yield f"{zoo.path / 'models.parquet'}: model_id {found!r} is not that of (cell, seed, epoch) {key}"
             break
     if not (table["measured"] == (table["epoch"] == zoo.card.measured_epoch)).all():
