@@ -68,6 +68,8 @@ def _shipped_answers(libraries: Iterable[Path]) -> Iterator[Path]:
     yield embedded_zoos_path()
     for name in ("tasks.yaml", "results", "comparators"):
         yield bundled_path(name)
+    # Of a checkout, whose history holds all that ever stood in it; it is in sight if a folder around it is.
+    yield bundled_path("tasks.yaml").parent / ".git"
     for library in (*libraries, *_SYSTEM):
         for packages in _PACKAGES:
             for name in _ANSWERS:
