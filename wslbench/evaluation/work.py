@@ -38,6 +38,10 @@ class Work(NamedTuple):
     finished: Iterator[Run]
 
 
+MakeRun = Callable[[Task, "tuple[Zoo, ...]", Declared, tuple[Disguise, ...], dict[str, Any]], Run]
+"""From a task, its zoos, what the method declares, disguises, and what all runs share, to the run."""
+
+
 class Wanted(NamedTuple):
     """Tasks to choose from.
 
@@ -103,9 +107,15 @@ def work_on(
     zoos: Mapping[str, Zoo | Path] | None = None,
     disguises: tuple[Disguise, ...] = (),
     subfolder: str = "",
+    make_run: MakeRun | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Iterator[Work]:
     """Run a method's units, or recall them from the journal in ``<folder>/<method>/<subfolder>``.
+
+    Parameters
+    ----------
+    make_run
+        Puts a task to the method in another way than on its own zoos. None: as it stands.
 
     Raises
     ------
@@ -140,7 +150,8 @@ def work_on(
             "isolation": isolation,
         }
         runs = [
-            _make_run(task, tuple(opened[name] for name in task.zoos), declared, disguises, common) for task in tasks
+            (make_run or _make_run)(task, tuple(opened[name] for name in task.zoos), declared, disguises, common)
+            for task in tasks
         ]
         info = MethodInfo(
             name=source.name,
