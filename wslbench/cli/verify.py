@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wslbench.cli._seed_secret import secret_in
 from wslbench.cli.memory import memory_bytes
 
 if TYPE_CHECKING:
@@ -61,12 +62,11 @@ def verify(
     from wslbench.evaluation.method_file import read_method_file
     from wslbench.evaluation.tier import isolation_for
     from wslbench.evaluation.verifier import verify_method
-    from wslbench.population.seed_secret import read_seed_secret
     from wslbench.tasks import load_tasks
     from wslbench.zoo import load_zoo
 
     read_method_file(method)  # before an hour is spent on a zoo
-    secret = read_seed_secret(seed_secret)
+    secret = secret_in(seed_secret)
     chosen = _chosen(load_tasks(), task or [], suite if suite or task else DEFAULT_SUITE)
     settings = Settings(jobs, Limits(*limits), "cpu", retry_failures, isolation="sandbox")
     note = isolation_for(settings.isolation, settings.device).note
@@ -106,8 +106,12 @@ def _grown_again(public: Zoo, secret: SeedSecret, cache: Path, jobs: int) -> Zoo
     from wslbench.population.regrown_zoos import regrown_zoo
 
     recipe = with_frozen_cutoffs(load_recipe(public.name), public)
-    with work_progress(f"growing {public.name} again", Console(stderr=True)) as told:
-        return regrown_zoo(recipe, secret, cache, jobs, told)
+    try:
+        with work_progress(f"growing {public.name} again", Console(stderr=True)) as told:
+            return regrown_zoo(recipe, secret, cache, jobs, told)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; finished work is kept in {cache}: the same command goes on from there", err=True)
+        raise typer.Exit(130) from None
 
 
 def _print_table(found: list[Verification], out: Path) -> None:
