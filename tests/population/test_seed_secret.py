@@ -1,6 +1,7 @@
 """A zoo grown again from secret seeds: other networks of the same cells, and a secret that stays one."""
 
 import base64
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from wslbench.population.frozen_cutoffs import with_frozen_cutoffs
 from wslbench.population.objective import recipe_dataset
 from wslbench.population.recipe import Recipe
 from wslbench.population.recipe_file import load_recipe
+from wslbench.population.regrown_zoos import regrown_path, regrown_zoo
 from wslbench.population.seed_secret import SeedSecret, read_seed_secret
 from wslbench.training import seed_from
 from wslbench.zoo import Zoo, ZooWriter, verify
@@ -118,6 +120,18 @@ def test_what_is_staged_goes_on_with_the_same_secret_alone(tmp_path: Path) -> No
         with pytest.raises(ZooError, match="another recipe or seed secret"):
             build_zoo(small_recipe(), tmp_path / "zoo", jobs=1, secret=secret)
     ZooWriter(tmp_path / "zoo", fingerprint(small_recipe(), SECRET))
+
+
+def test_the_cache_grows_once_a_recipe_and_secret(zoos: dict[str, Zoo], tmp_path: Path) -> None:
+    recipe = small_recipe()
+    path = regrown_path(recipe, SECRET, tmp_path)
+    shutil.copytree(zoos["secret"].path, path)
+    assert regrown_zoo(recipe, SECRET, tmp_path).versions == zoos["secret"].versions  # without growing
+    moved = recipe.model_copy(update={"cutoffs": recipe.cutoffs.model_copy(update={"cka": 0.5})})
+    assert len({path, regrown_path(recipe, OTHER, tmp_path), regrown_path(moved, SECRET, tmp_path)}) == 3
+    shutil.copytree(zoos["public"].path, regrown_path(recipe, OTHER, tmp_path))
+    with pytest.raises(ZooError, match="was not grown from this seed secret"):
+        regrown_zoo(recipe, OTHER, tmp_path)
 
 
 def test_frozen_cutoffs_are_carried_over_without_their_separability() -> None:

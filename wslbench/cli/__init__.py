@@ -13,6 +13,7 @@ from wslbench.cli.check import check
 from wslbench.cli.evaluate import evaluate
 from wslbench.cli.new import new
 from wslbench.cli.schemas import schemas
+from wslbench.cli.verify import verify
 from wslbench.errors import WslbenchError
 from wslbench.foreign_text import shown
 
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (new, check, evaluate, audit, schemas):
+for command in (new, check, evaluate, audit, verify, schemas):
     app.command()(command)
 app.add_typer(leaderboard.app)
 app.add_typer(plot.app)

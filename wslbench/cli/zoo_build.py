@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wslbench.cli._seed_secret import secret_in
 from wslbench.cli.engine_name import EngineName
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ def build(
     from wslbench.population.recipe_file import load_recipe
 
     plan = load_recipe(recipe, scale)
-    console = Console(stderr=True)
-    secret = None if seed_secret is None else _secret(seed_secret, console)
+    secret = None if seed_secret is None else secret_in(seed_secret)
     if public is not None and secret is None:
         raise RecipeError("--public says whose cut-offs a zoo of secret seeds takes over: give --seed-secret too")
     if dry_run:
@@ -72,16 +72,7 @@ def build(
         raise RecipeError("--out is missing: say where the zoo will stand, or ask for a --dry-run")
     if secret is not None:
         plan = _regrown(plan, public)
-    _grow(plan, out.absolute(), engine, address, jobs, device, secret, console)
-
-
-def _secret(path: Path, console: Console) -> SeedSecret:
-    from wslbench.population.seed_secret import others_can_read, read_seed_secret
-
-    secret = read_seed_secret(path)
-    if others_can_read(path):
-        console.print(f"{path} can be read by every user of this machine: chmod 600 {path}", highlight=False)
-    return secret
+    _grow(plan, out.absolute(), engine, address, jobs, device, secret, Console(stderr=True))
 
 
 def _regrown(plan: Recipe, public: str | None) -> Recipe:

@@ -62,15 +62,20 @@ class Assignment:
         fork = sys.platform == "linux" if self.settings.fork is None else self.settings.fork
         return Launcher(self.method.preload, fork, sandbox)
 
-    def run(self, task: Task, declared: Declared, zoos: tuple[Zoo, ...]) -> Run:
-        """The units of a task on its zoos."""
-        common: dict[str, Any] = {
+    @property
+    def common(self) -> dict[str, Any]:
+        """What the runs of all tasks share, as their arguments."""
+        return {
             "seeds": self.seeds,
             "method": self.method,
             "limits": self.settings.limits,
             "device": self.settings.device,
             "isolation": self.isolation,
         }
+
+    def run(self, task: Task, declared: Declared, zoos: tuple[Zoo, ...]) -> Run:
+        """The units of a task on its zoos."""
+        common = self.common
         if task.kind == "weight_generation":
             # Judging loads torch, which predictive evaluations do without.
             from wslbench.evaluation.generators.generation_run import GenerationRun

@@ -59,8 +59,18 @@ side by side could whisper by loading the machine.
 
 Three dozen tricks and what becomes of each in both tiers are a table of the tests: ``tests/redteam/table.py``.
 
-The tier above, ``verified``, is scored by a maintainer on a zoo re-grown from secret seeds, which nobody can have
-memorised.
+Tier ``verified``
+-----------------
+The sandbox, on a zoo of the same recipe that was grown again from secret seeds
+(:mod:`wslbench.evaluation.verifier`): the same cells are held out, of networks that did not exist when the method was
+written. It stops what the sandbox cannot:
+
+* **Answers in the source.** Looked up by the weights, however disguised, they are about other networks. What is known
+  of cells (which phase a width and a learning rate make) stays useful, as it should: that is no memory of networks.
+
+It is worth what the secret is worth: whoever knows it can grow the same zoo. So a maintainer draws it after the method
+was sent, and may show it once the zoo is no longer used: its card holds a commitment. It cannot stop a method that was
+tuned on the public test folds; but its score then falls where that was overfitting, and the gap shows it.
 """
 
 from __future__ import annotations

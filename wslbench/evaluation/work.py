@@ -35,6 +35,10 @@ class Work(NamedTuple):
     finished: Iterator[Run]
 
 
+MakeRun = Callable[[Assignment, Task, Declared, "tuple[Zoo, ...]"], Run]
+"""From an assignment, one of its tasks, what the method declares, and the task's zoos, to the run."""
+
+
 class Wanted(NamedTuple):
     """Tasks to choose from.
 
@@ -101,6 +105,7 @@ def work_on(
     disguises: tuple[Disguise, ...] = (),
     subfolder: str = "",
     engine: Engine | None = None,
+    make_run: MakeRun = Assignment.run,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Iterator[Work]:
     """Run a method's units, or recall them from the journal in ``<folder>/<method>/<subfolder>``.
@@ -109,6 +114,8 @@ def work_on(
     ----------
     engine
         Whose workers run the units; None: processes of this machine, ``settings.jobs`` at a time.
+    make_run
+        Puts a task to the method; in another way than on its own zoos here alone, not on the workers of an engine.
 
     Raises
     ------
@@ -142,7 +149,7 @@ def work_on(
             launcher = stack.enter_context(assignment.launcher(may_see_data=True))
         tasks = wanted.of(declared, source.path)
         opened = {name: _open_zoo(name, given) for name in dict.fromkeys(name for task in tasks for name in task.zoos)}
-        runs = [assignment.run(task, declared, tuple(opened[name] for name in task.zoos)) for task in tasks]
+        runs = [make_run(assignment, task, declared, tuple(opened[name] for name in task.zoos)) for task in tasks]
         info = MethodInfo(
             name=source.name,
             class_name=declared.class_name,

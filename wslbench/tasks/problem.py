@@ -52,7 +52,8 @@ class Problem:
     absent
         For each fold, the phases that occur in the zoo but in no training model of that fold.
     elsewhere
-        Train models of another zoo, as ``table``; None where all models are of one.
+        What is trained on where that is not ``table``: models of another zoo, as ``table`` has them. Of these, too, a
+        fold leaves out its own; those of ``new-zoo`` are in no fold.
     """
 
     task: Task
@@ -86,7 +87,8 @@ class Problem:
 
     def train(self, fold: int) -> pd.DataFrame:
         """The rows that a method is fitted on in a fold: all other folds' rows, or those of another zoo."""
-        return self.table[self.table["fold"] != fold] if self.elsewhere is None else self.elsewhere
+        source = self.table if self.elsewhere is None else self.elsewhere
+        return source[source["fold"] != fold]
 
     def test(self, fold: int) -> pd.DataFrame:
         """The rows that a fold tests."""
@@ -121,7 +123,7 @@ def prepare(task: Task, *zoos: Zoo) -> Problem:
     rows = rows.merge(split.table[["run_id", "unit", "fold"]], on="run_id", how="inner", validate="one_to_one")
     transform = make_transform(task.transform, zoo.card.data_set.test_size)
     hashes = Hashes(task.hash, zoo.versions["weights"], zoo.versions["annotations"], split.hash)
-    return problem_from_table(task, _table(task, zoo, rows, transform), split.unit, hashes, transform)
+    return problem_from_table(task, target_table(task, zoo, rows, transform), split.unit, hashes, transform)
 
 
 def _across(task: Task, shown: Zoo, tested: Zoo) -> Problem:
@@ -133,7 +135,7 @@ def _across(task: Task, shown: Zoo, tested: Zoo) -> Problem:
         transform = make_transform(task.transform, zoo.card.data_set.test_size)
         natural = natural_target(task, rows)
         transforms.append(transform if natural is None else standardised(transform, natural))
-        table = _table(task, zoo, rows, transforms[-1])
+        table = target_table(task, zoo, rows, transforms[-1])
         tables.append(table.assign(**{name: _ranks(table[name]) for name in ("load", "temperature")}))
     elsewhere, table = tables
     if task.kind != "phase_classification":
@@ -157,7 +159,8 @@ def _ranks(values: pd.Series[float]) -> npt.NDArray[np.float64]:
     return np.asarray((place + 0.5) / len(levels))
 
 
-def _table(task: Task, zoo: Zoo, rows: pd.DataFrame, transform: Transform) -> pd.DataFrame:
+def target_table(task: Task, zoo: Zoo, rows: pd.DataFrame, transform: Transform) -> pd.DataFrame:
+    """Rows of a zoo, with ``unit`` and ``fold``, as :class:`Problem` holds them."""
     natural = natural_target(task, rows)
     table = pd.DataFrame(
         {
@@ -202,9 +205,10 @@ def problem_from_table(
         elsewhere = elsewhere.sort_values("model_id", ignore_index=True)
         if len(table) == 0 or len(elsewhere) == 0:
             raise SplitError(f"The task {task.id} has no models to train on, or none to test.")
-    everything = table if elsewhere is None else pd.concat([table, elsewhere])
+    source = table if elsewhere is None else elsewhere
+    everything = pd.concat([table, source])
     phases = tuple(phase for phase in PHASES if phase in set(everything["phase"]))
-    absent = {fold: _absent_phases(everything, fold, phases) for fold in folds}
+    absent = {fold: _absent_phases(source, fold, phases) for fold in folds}
     classes = phases if task.kind == "phase_classification" else ()
     return Problem(task, table, classes, folds, unit, absent, hashes, transform, elsewhere)
 
@@ -265,6 +269,6 @@ def _refuse_non_finite(task: Task, table: pd.DataFrame) -> None:
         )
 
 
-def _absent_phases(table: pd.DataFrame, fold: int, phases: tuple[str, ...]) -> tuple[str, ...]:
-    shown = set(table["phase"][table["fold"] != fold])
+def _absent_phases(source: pd.DataFrame, fold: int, phases: tuple[str, ...]) -> tuple[str, ...]:
+    shown = set(source["phase"][source["fold"] != fold])
     return tuple(phase for phase in phases if phase not in shown)

@@ -1,0 +1,177 @@
+"""What a method knows of networks that nobody has seen: a memoriser loses its score, an honest method keeps it."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from tests import zoos as tiny
+from tests.evaluation.conftest import WriteMethod
+from tests.evaluation.test_evaluator import GOOD
+from tests.tasks.declared import tiny_tasks
+from wslbench.cli import app
+from wslbench.errors import RecipeError, TaskError
+from wslbench.evaluation import Settings, read_record
+from wslbench.evaluation.bubblewrap import obstacle
+from wslbench.evaluation.verifier import WAYS, Verification, verify_method
+from wslbench.tasks import Task, load_tasks, prepare
+from wslbench.tasks.regrown_problem import prepare_regrown
+from wslbench.zoo import Zoo
+
+PHASE = f"{tiny.NAME}.phase"
+COMMITMENT = "c" * 64
+LOST = "w2-lr0.01"
+"""A cell that is not finished where it was grown again."""
+
+MEMORISER = """
+import numpy as np
+
+class Memoriser:
+    '''Knows the answers of the public zoo by heart.'''
+    def fit(self, models, target, context):
+        self.classes = list(context.classes)
+    def predict(self, models):
+        known = [ANSWERS.get(round(float(m.tensors()["conv1.weight"].sum()), 4)) for m in models]
+        p = np.full((len(known), len(self.classes)), 1e-3)
+        for row, phase in zip(p, known):
+            row[self.classes.index(phase) if phase else 0] = 1
+        return p / p.sum(1, keepdims=True)
+
+ANSWERS = """
+
+
+@pytest.fixture(scope="module")
+def public(built_tiny_zoo: Path) -> Zoo:
+    return Zoo(built_tiny_zoo)
+
+
+@pytest.fixture(scope="module")
+def regrown(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    """The tiny zoo with other weights of the same scale, other ids, and one cell less."""
+    with pytest.MonkeyPatch.context() as patch:
+        rows, weights, card = tiny.cell_rows, tiny.cell_weights, tiny.tiny_card()
+        recipe = card.recipe | {"seed_commitment": COMMITMENT}
+        patch.setattr(tiny, "tiny_card", lambda: card.model_copy(update={"recipe": recipe}))
+        patch.setattr(tiny, "cell_rows", lambda cell: rows(cell).assign(unfinished=cell == LOST))
+        patch.setattr(tiny, "cell_weights", lambda cell, rows: _turned(weights(cell, rows)))
+        return tiny.make_tiny_zoo(tmp_path_factory.mktemp("regrown") / "zoo")
+
+
+def _turned(weights: dict[int, dict[str, np.ndarray]]) -> dict[int, dict[str, np.ndarray]]:
+    """Kernels with the other sign: networks of the same scale."""
+    return {
+        epoch: {name: -stack if stack.ndim == 5 else stack for name, stack in stacks.items()}
+        for epoch, stacks in weights.items()
+    }
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    return tiny_tasks(tmp_path)[PHASE]
+
+
+def test_the_same_cells_are_held_out_in_both_zoos(public: Zoo, regrown: Zoo, task: Task) -> None:
+    problems = prepare_regrown(task, public, regrown)
+    ordinary = prepare(task, public)
+    runs = set(ordinary.table["run_id"]) - {f"{LOST}-seed{seed}" for seed in tiny.SEEDS}
+    for problem, fitted, tested in zip(problems, (public, public, regrown), (public, regrown, regrown), strict=True):
+        assert set(problem.table["run_id"]) == runs
+        assert set(problem.table["model_id"]) <= set(tested.table.index)
+        for fold in ordinary.folds:
+            held_out = set(ordinary.test(fold)["cell_id"])
+            assert set(problem.test(fold)["cell_id"]) == held_out - {LOST}
+            train = problem.train(fold)
+            assert set(train["model_id"]) <= set(fitted.table.index)
+            left = {LOST} if fitted is regrown else set()
+            assert set(train["cell_id"]) == set(ordinary.train(fold)["cell_id"]) - left
+    assert not set(public.table.index) & set(regrown.table.index)
+    assert len({problem.hashes for problem in problems}) == 3
+
+
+def test_absent_phases_are_those_that_the_fitted_zoo_does_not_show(public: Zoo, regrown: Zoo, task: Task) -> None:
+    for problem in prepare_regrown(task, public, regrown):
+        for fold, absent in problem.absent.items():
+            assert set(absent) == set(problem.classes) - set(problem.train(fold)["phase"])
+
+
+def test_only_predictions_on_one_zoo_can_be_verified(public: Zoo, regrown: Zoo, tmp_path: Path) -> None:
+    shipped = load_tasks()
+    for id_ in ("digits-cnn.sharpness@new-zoo", *shipped.suites["generation"][:1]):
+        with pytest.raises(TaskError, match="cannot be verified"):
+            prepare_regrown(shipped[id_], public, regrown)
+    with pytest.raises(TaskError, match="was not grown again"):
+        verify_method(tmp_path / "none.py", [tiny_tasks(tmp_path)[PHASE]], {tiny.NAME: public}, {})
+
+
+def _answers(zoo: Zoo) -> dict[float, str]:
+    """What identifies each network of a zoo, and its phase."""
+    table = zoo.table[zoo.table["measured"]]
+    models = zoo.models(table.index)
+    return {
+        round(float(model.tensors()["conv1.weight"].sum()), 4): phase
+        for model, phase in zip(models, table["phase"], strict=True)
+    }
+
+
+def test_a_memoriser_loses_its_score_and_an_honest_method_keeps_it(
+    public: Zoo, regrown: Zoo, task: Task, write_method: WriteMethod, tmp_path: Path
+) -> None:
+    # Module level names of a method's file are its own source: here they are the answers.
+    memoriser = write_method(MEMORISER + repr(_answers(public)), "memoriser.py")
+    honest = write_method(GOOD.format(fit="pass"), "honest.py")
+
+    def verified(method: Path) -> Verification:
+        settings = Settings(isolation="process")
+        zoos = {tiny.NAME: public}, {tiny.NAME: regrown}
+        (found,) = verify_method(method, [task], *zoos, seeds=1, out=tmp_path / "out", settings=settings)
+        return found
+
+    cheat = verified(memoriser)
+    assert cheat.scores["public"].value == 1
+    assert cheat.scores["regrown"].value <= 0.25
+    assert cheat.gap.low is not None
+    assert cheat.gap.low > 0
+    fair = verified(honest)
+    assert fair.gap.value == pytest.approx(0, abs=1e-9)
+    assert fair.scores["regrown"].value > 0.5
+    for way in WAYS:
+        record = fair.records[way]
+        assert (record.status, record.tier) == ("ok", "process")
+        folder = tmp_path / "out" / way / "honest"
+        predictions = pd.read_parquet(folder / f"{PHASE}.parquet")
+        assert set(predictions["model_id"]) <= set((public if way == "public" else regrown).table.index)
+
+
+@pytest.mark.skipif(obstacle() is not None, reason=str(obstacle()))
+def test_the_command_marks_results_as_verified_where_the_sandbox_held(
+    public: Zoo, regrown: Zoo, tmp_path: Path, write_method: WriteMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = tiny_tasks(tmp_path)
+    monkeypatch.setattr("wslbench.tasks.load_tasks", lambda: book)
+    monkeypatch.setattr("wslbench.zoo.load_zoo", lambda name: public)
+    command = importlib.import_module("wslbench.cli.verify")  # the name in the package is the function's
+    monkeypatch.setattr(command, "_grown_again", lambda *_: regrown)
+    honest, secret, out = write_method(GOOD.format(fit="pass"), "honest.py"), tmp_path / "secret", tmp_path / "out"
+    secret.write_bytes(b"sixteen bytes or more")
+    words = ["verify", str(honest), "--task", PHASE, "--seed-secret", str(secret), "--out", str(out), "--seeds", "1"]
+    result = CliRunner(env={"COLUMNS": "160"}).invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert "tier verified" in result.output
+    tiers = {way: read_record(out / way / "honest" / f"{PHASE}.json").tier for way in WAYS}
+    assert tiers == {"public": "sandbox", "regrown": "verified", "refitted": "verified"}
+
+
+def test_the_command_refuses_before_anything_is_grown(tmp_path: Path, write_method: WriteMethod) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"short")
+    command = ["verify", str(write_method(GOOD.format(fit="pass"))), "--seed-secret", str(secret)]
+    assert isinstance(CliRunner().invoke(app, command).exception, RecipeError)
+    secret.write_bytes(b"sixteen bytes or more")
+    task = ["--task", "digits-cnn.sharpness@new-zoo", "--zoo-cache", str(tmp_path / "cache")]
+    assert isinstance(CliRunner().invoke(app, [*command, *task]).exception, TaskError)
+    assert not (tmp_path / "cache").exists()

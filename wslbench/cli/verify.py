@@ -1,0 +1,145 @@
+"""``wslbench verify``: a method's score on public zoos against that on zoos grown again from secret seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wslbench.cli._seed_secret import secret_in
+from wslbench.cli.memory import memory_bytes
+
+if TYPE_CHECKING:
+    from wslbench.evaluation.verifier import Verification
+    from wslbench.population.seed_secret import SeedSecret
+    from wslbench.tasks import Task, TaskBook
+    from wslbench.zoo import Zoo
+
+
+def verify(
+    method: Annotated[str, typer.Argument(metavar="METHOD.py", help="The method's file, or FILE.py::Class.")],
+    seed_secret: Annotated[
+        Path, typer.Option("--seed-secret", metavar="FILE", help="The secret that zoos are grown again from.")
+    ],
+    task: Annotated[
+        list[str] | None, typer.Option("--task", metavar="ID", help="Verify on this task; repeatable.")
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            "--suite",
+            help="Verify on the tasks of this suite that ask for predictions on one zoo (no task named: quick).",
+        ),
+    ] = None,
+    zoo_cache: Annotated[
+        Path, typer.Option("--zoo-cache", metavar="DIR", help="Where zoos that were grown again are kept.")
+    ] = Path("regrown-zoos"),
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many seeds each fold is run with.")] = 3,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at a time, of one thread each.")] = 2,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.")] = Path("verified"),
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Limit of one fold and seed.")] = 600.0,
+    max_memory: Annotated[
+        str, typer.Option("--max-memory", metavar="AMOUNT", help="Limit of one fold and seed, such as 512MiB or 4GiB.")
+    ] = "4GiB",
+    retry_failures: Annotated[
+        bool, typer.Option("--retry-failures", help="Run again what failed in an earlier call.")
+    ] = False,
+) -> None:
+    """Evaluate a method in the sandbox on public zoos, and on the same zoos grown again from a secret.
+
+    What a method has memorised of public networks is worth nothing on networks that nobody has seen: the gap between
+    the two scores. Writes DIR/WAY/METHOD/TASK.json and .parquet for three ways: public (as ever), regrown (fit on the
+    public zoo, tested on the other), refitted (fit and tested on the other). Zoos are grown once, and everything goes
+    on where it was when the same command is given again. Leaves with 1 if the method failed somewhere, with 2 if it
+    could not be evaluated at all.
+    """
+    limits = timeout, memory_bytes(max_memory)
+
+    from wslbench.cli._evaluation_report import failure_paragraphs, progress
+    from wslbench.evaluation import Limits, Settings
+    from wslbench.evaluation.evaluator import DEFAULT_SUITE
+    from wslbench.evaluation.method_file import read_method_file
+    from wslbench.evaluation.tier import isolation_for
+    from wslbench.evaluation.verifier import verify_method
+    from wslbench.tasks import load_tasks
+    from wslbench.zoo import load_zoo
+
+    read_method_file(method)  # before an hour is spent on a zoo
+    secret = secret_in(seed_secret)
+    chosen = _chosen(load_tasks(), task or [], suite if suite or task else DEFAULT_SUITE)
+    settings = Settings(jobs, Limits(*limits), "cpu", retry_failures, isolation="sandbox")
+    note = isolation_for(settings.isolation, settings.device).note
+    if note:
+        typer.echo(f"{note} No result will be `verified`.", err=True)
+    public = {name: load_zoo(name) for name in dict.fromkeys(each.zoo for each in chosen)}
+    regrown = {name: _grown_again(zoo, secret, zoo_cache.absolute(), jobs) for name, zoo in public.items()}
+    with progress() as on_progress:
+        hidden = seed_secret.absolute(), zoo_cache.absolute()
+        found = verify_method(
+            method, chosen, public, regrown, seeds, out, settings, hidden=hidden, on_progress=on_progress
+        )
+    _print_table(found, out)
+    failures = failure_paragraphs([record for each in found for record in each.records.values()])
+    for paragraph in failures:
+        typer.echo(paragraph, err=True)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _chosen(book: TaskBook, named: list[str], suite: str | None) -> list[Task]:
+    from wslbench.tasks.regrown_problem import check_verifiable, is_verifiable
+
+    tasks = book.select(named) if named else []
+    for task in tasks:
+        check_verifiable(task)
+    listed = book.select(suite=suite) if suite else []
+    return list({task.id: task for task in [*tasks, *filter(is_verifiable, listed)]}.values())
+
+
+def _grown_again(public: Zoo, secret: SeedSecret, cache: Path, jobs: int) -> Zoo:
+    from rich.console import Console
+
+    from wslbench.cli._work_progress import work_progress
+    from wslbench.population.frozen_cutoffs import with_frozen_cutoffs
+    from wslbench.population.recipe_file import load_recipe
+    from wslbench.population.regrown_zoos import regrown_zoo
+
+    recipe = with_frozen_cutoffs(load_recipe(public.name), public)
+    try:
+        with work_progress(f"growing {public.name} again", Console(stderr=True)) as told:
+            return regrown_zoo(recipe, secret, cache, jobs, told)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; finished work is kept in {cache}: the same command goes on from there", err=True)
+        raise typer.Exit(130) from None
+
+
+def _print_table(found: list[Verification], out: Path) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from wslbench.leaderboard.columns import with_ends, with_interval
+    from wslbench.tasks.metrics.registry import METRICS
+
+    console = Console()
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("task", "metric", "public", "re-grown", "gap", "fit again"):
+        table.add_column(heading, justify="left" if heading in ("task", "metric") else "right")
+    for each in found:
+        scores = each.scores
+        table.add_row(
+            escape(each.task),
+            METRICS[each.metric].label,
+            with_interval(scores["public"]),
+            with_interval(scores["regrown"]),
+            with_ends(*each.gap),
+            with_interval(scores["refitted"]),
+        )
+    console.print(table)
+    tiers = sorted({record.tier for each in found for way, record in each.records.items() if way != "public"})
+    console.print(
+        f"tier {', '.join(tiers)} · a gap above 0 throughout was memorised · results are in {out}",
+        markup=False,
+        highlight=False,
+    )
