@@ -68,6 +68,15 @@ def test_a_polished_metric_does_not_follow_from_the_predictions(folder, book, ta
     assert str(path) in results.problems[0]
 
 
+def test_nobody_verifies_their_own_result_on_a_public_zoo(folder, book, task, zoo) -> None:
+    path = commit(task, zoo, folder, "trusted", 0.01)
+    record = json.loads(path.read_text()) | {"tier": "verified"}
+    path.write_text(json.dumps(record))
+    results = read([folder], book, task, zoo)
+    assert names(results) == []
+    assert "says that it was verified" in results.problems[0]
+
+
 def test_targets_come_from_the_zoo_and_not_from_the_predictions_file(folder, book, task, zoo) -> None:
     path = commit(task, zoo, folder, "doctored", 3.0)
     parquet = path.with_suffix(".parquet")

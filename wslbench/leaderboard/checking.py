@@ -89,6 +89,8 @@ def checked(record: ResultRecord, path: Path, scorer: Scorer, version: int) -> E
     stale = stale_hashes(record, scorer.hashes)
     if stale:
         raise ResultError(f"stale: it was made with another {' and '.join(stale)}; evaluate the method again.")
+    if record.tier == "verified":
+        raise ResultError("it says that it was verified, which a result on a public zoo cannot be.")
     if record.provenance.scoring > version:
         raise ResultError(
             f"it was scored by version {record.provenance.scoring} of the rules, and this wslbench knows {version}: "
