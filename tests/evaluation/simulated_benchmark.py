@@ -113,7 +113,8 @@ def _coverage(intervals: FloatArray) -> Coverage:
     values, low, high = intervals.T
     estimand = float(values.mean())
     below, above = float((high < estimand).mean()), float((low > estimand).mean())
-    return Coverage(estimand, 1 - below - above, below, above, float(np.median((high - low) / 2)))
+    held = float(((low <= estimand) & (estimand <= high)).mean())  # an interval that does not exist holds nothing
+    return Coverage(estimand, held, below, above, float(np.median((high - low) / 2)))
 
 
 def _networks(design: Design, random: np.random.Generator) -> pd.DataFrame:
