@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -85,3 +88,27 @@ def test_only_trusted_imports_are_preloaded(write_method: WriteMethod) -> None:
     }
     assert read_method_file(write_method("model.state_dict()")).preload == ("torch",)
     assert read_method_file(write_method("import numpy as np")).preload == ("numpy",)
+
+
+def test_files_are_read_by_many_threads_at_once(write_method: WriteMethod) -> None:
+    """Python 3.11 counts how deep it parses for all threads together; they change places where rubbish is collected."""
+    path = write_method("def f():\n    return " + " + ".join(["(1, [2, {3: 4}])"] * 500))
+
+    class Rubbish:
+        def __init__(self) -> None:
+            self.cycle = self
+
+        def __del__(self) -> None:
+            time.sleep(0.0002)  # lets another thread go on
+
+    def read(_: int) -> str:
+        Rubbish()
+        return read_method_file(path).hash
+
+    kept = gc.get_threshold()
+    gc.set_threshold(20)
+    try:
+        with ThreadPoolExecutor(6) as threads:
+            assert len(set(threads.map(read, range(200)))) == 1
+    finally:
+        gc.set_threshold(*kept)

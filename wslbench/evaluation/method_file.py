@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from wslbench.errors import MethodError
 _PRELOADABLE: Final = frozenset(
     {"lightgbm", "numpy", "pandas", "scipy", "sklearn", "torch", "torch_geometric", "wslbench"}
 )
+
+# Several threads read method files, and in CPython 3.11 two threads that parse at once may share a count of how deep
+# they are: SystemError, "AST constructor recursion depth mismatch".
+_PARSING: Final = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,8 @@ def refuse_edited(method: MethodFile) -> None:
 
 def _parse(path: Path, content: bytes) -> ast.Module:
     try:
-        return ast.parse(content, filename=str(path))
+        with _PARSING:
+            return ast.parse(content, filename=str(path))
     except SyntaxError as error:
         line = (error.text or "").strip()
         shown = f": `{line[:120]}`" if line else ""
