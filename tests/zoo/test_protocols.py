@@ -150,6 +150,21 @@ def test_a_zoo_gets_the_protocol_only_where_its_cells_have_many_seeds(seeds: int
     assert ("within-cell-seeds" in {split.protocol for split in splits}) == (seeds == 40)
 
 
+def test_protocols_that_need_no_phase_are_there_without_any() -> None:
+    cells, runs = grid(3, 3, 2)
+    indexed = cells.assign(phase=None, unfinished=False).set_index("cell_id")
+    splits, refused = protocol_splits("zoo", indexed, runs, *AXES.values())
+    assert {split.protocol for split in splits} == {"new-load", "new-temperature"}
+    assert all(set(split.table["run_id"]) == set(runs["run_id"]) for split in splits)
+    assert len(refused) == 2
+    # One phase somewhere, and cells without a phase are left out again; so are unfinished ones.
+    indexed.loc[indexed.index[:4], "phase"] = "I"
+    indexed.loc[indexed.index[0], "unfinished"] = True
+    splits, _ = protocol_splits("zoo", indexed, runs, *AXES.values())
+    assert splits
+    assert all(set(split.table["cell_id"]) == set(indexed.index[1:4]) for split in splits)
+
+
 def test_a_cell_without_phase_cannot_be_stratified() -> None:
     cells, runs = grid(3, 3, 1)
     cells.loc[4, "phase"] = None

@@ -14,7 +14,9 @@ from wslbench.zoo.protocols import MANY_SEEDS, PROTOCOLS, WITHIN_CELL_SEEDS
 def protocol_splits(
     zoo: str, cells: pd.DataFrame, table: pd.DataFrame, load: str, temperature: str
 ) -> tuple[list[Split], list[str]]:
-    """The protocols over the cells that have a phase and are finished, and why one could not be made.
+    """The protocols over the cells that are finished and have a phase, and why one could not be made.
+
+    Where no cell has a phase, the protocols that need none are made over all finished cells.
 
     Parameters
     ----------
@@ -27,7 +29,9 @@ def protocol_splits(
     load, temperature
         Columns of the axes.
     """
-    usable = cells[cells["phase"].notna() & ~cells["unfinished"]].reset_index()
+    usable = cells[~cells["unfinished"]].reset_index()
+    if usable["phase"].notna().any():
+        usable = usable[usable["phase"].notna()]
     ids = table["run_id"] if "run_id" in table else _run_ids(table)
     runs = pd.DataFrame({"run_id": ids, "cell_id": table["cell_id"]})
     splits, refused = [], []
