@@ -14,23 +14,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from wslbench.full_disk import naming
+
 _MARK = "unfinished-"
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path``, renamed onto it at the end, or removed if anything went wrong."""
-    _clear_leftovers(path, path.parent)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.{_MARK}", dir=path.parent)
-    temporary = Path(name)
-    try:
-        _hold(descriptor)
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would lock others out of a shared zoo
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-        os.close(descriptor)
+    """A temporary file beside ``path``, renamed onto it at the end, or removed if anything went wrong.
+
+    Raises
+    ------
+    OSError
+        On a full disk the one of :func:`~wslbench.full_disk.naming`, whatever was raised inside.
+    """
+    with naming(path):
+        _clear_leftovers(path, path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.{_MARK}", dir=path.parent)
+        temporary = Path(name)
+        try:
+            _hold(descriptor)
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would lock others out of a shared zoo
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+            os.close(descriptor)
 
 
 @contextmanager
@@ -39,19 +48,25 @@ def new_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
 
     ``path`` must not exist, or be an empty folder. The temporary one stands beside it, or ``inside`` another
     folder of the same file system.
+
+    Raises
+    ------
+    OSError
+        On a full disk the one of :func:`~wslbench.full_disk.naming`, whatever was raised inside.
     """
     workshop = inside or path.parent
-    _clear_leftovers(path, workshop)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.{_MARK}", dir=workshop))
-    descriptor = os.open(temporary, os.O_RDONLY)
-    try:
-        _hold(descriptor)
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        os.close(descriptor)
+    with naming(path):
+        _clear_leftovers(path, workshop)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.{_MARK}", dir=workshop))
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            _hold(descriptor)
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

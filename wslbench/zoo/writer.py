@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from wslbench.errors import ZooError
+from wslbench.full_disk import naming
 from wslbench.zoo.atomic import new_folder
 from wslbench.zoo.compaction import check_card, compact_weights, write_annotations
 from wslbench.zoo.exchange import exchange
@@ -153,17 +154,18 @@ def rewrite_annotations(
     check_card(card, table)
     placed = _place_again(zoo, table)
     fresh = _fresh(zoo_path)
-    fresh.mkdir()
-    try:
-        for shard in zoo.manifest.weights.shards:
-            (fresh / shard).parent.mkdir(parents=True, exist_ok=True)
-            _link(zoo_path / shard, fresh / shard)
-        write_annotations(fresh, card, placed, pairs, splits, zoo.manifest.weights)
-        fresh.chmod(zoo_path.stat().st_mode)
-        if not exchange(fresh, zoo_path):
-            _replace(fresh, zoo_path)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)  # after the exchange: the old zoo
+    with naming(zoo_path):
+        try:
+            fresh.mkdir()
+            for shard in zoo.manifest.weights.shards:
+                (fresh / shard).parent.mkdir(parents=True, exist_ok=True)
+                _link(zoo_path / shard, fresh / shard)
+            write_annotations(fresh, card, placed, pairs, splits, zoo.manifest.weights)
+            fresh.chmod(zoo_path.stat().st_mode)
+            if not exchange(fresh, zoo_path):
+                _replace(fresh, zoo_path)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)  # after the exchange: the old zoo
     return Zoo(zoo_path)
 
 
