@@ -13,6 +13,10 @@ class WslbenchError(Exception):
     exit_code: int = 2
 
 
+class DiskFullError(WslbenchError):
+    """A disk, or a quota, has no room for what was to be written; nothing stands there half-written."""
+
+
 class ZooError(WslbenchError):
     """A zoo cannot be used."""
 

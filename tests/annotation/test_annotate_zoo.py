@@ -8,7 +8,7 @@ import yaml
 from tests.annotation.foreign import OPTIONS, foreign_zoo
 from tests.engines.here import Here
 from tests.population.recipes import tiny_recipe
-from wslbench.annotation.annotate_zoo import annotate_zoo, staging_folder
+from wslbench.annotation.annotate_zoo import annotate_zoo, open_zoo, staging_folder
 from wslbench.annotation.options import options_of
 from wslbench.errors import DatasetError, LandscapeError, ZooError
 from wslbench.population.build import build_zoo
@@ -199,3 +199,9 @@ def test_a_zoo_of_dead_cells_gets_no_phase_and_no_error(built, tmp_path, options
     assert dead
     assert zoo.table["phase"].isna().all()
     assert any("without a phase" in note for note in notes)
+
+
+def test_a_zoo_that_a_killed_call_displaced_is_put_back(tiny_zoo):
+    tiny_zoo.rename(tiny_zoo.with_name(f".{tiny_zoo.name}.former"))
+    assert open_zoo(tiny_zoo).path == tiny_zoo
+    assert [path.name for path in tiny_zoo.parent.iterdir()] == [tiny_zoo.name]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.engines import works
 from tests.engines.works import jobs_in, lines
-from wslbench.errors import RecipeError, ZooError
+from wslbench.errors import DiskFullError, RecipeError, ZooError
 
 
 def wait_until_gone(pids, seconds=20.0):
@@ -73,9 +73,11 @@ class EngineContract:
         assert lines(tmp_path, "begun").count("victim") == 3
         assert told[-1] == 4
 
-    def test_a_full_disk_is_said_to_be_full(self, engine, tmp_path):
-        with pytest.raises(ZooError, match=r"disk is full: job 'a' .*weights\.safetensors.* kept in .*again") as caught:
-            engine.run(jobs_in(tmp_path, a=1), works.disk_is_full, tmp_path, lambda units: None)
+    @pytest.mark.parametrize("work", [works.disk_is_full, works.disk_is_full_they_say])
+    def test_a_full_disk_is_said_to_be_full(self, engine, tmp_path, work):
+        told = r"disk is full: job 'a' .*weights\.safetensors.* kept in .*again"
+        with pytest.raises(DiskFullError, match=told) as caught:
+            engine.run(jobs_in(tmp_path, a=1), work, tmp_path, lambda units: None)
         assert str(tmp_path) in str(caught.value)
 
     def test_our_own_errors_arrive_as_they_were_raised(self, engine, tmp_path):

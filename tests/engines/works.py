@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wslbench.engines import Job
-from wslbench.errors import RecipeError
+from wslbench.errors import RecipeError, ZooError
 
 STEPS = 4
 
@@ -76,6 +76,13 @@ def exits(task: Task, report) -> None:
 
 def disk_is_full(task: Task, report) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(task.folder / "weights.safetensors"))
+
+
+def disk_is_full_they_say(task: Task, report) -> None:
+    try:
+        disk_is_full(task, report)
+    except OSError as error:
+        raise ZooError(f"{task.folder} cannot be made") from error
 
 
 def bad_recipe(task: Task, report) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.zoos import CELLS, EPOCHS, NAME, RECIPE, cell_pairs, cell_rows, cell_weights, make_tiny_zoo, tiny_card
 from wslbench.errors import SplitError, ZooDamagedError, ZooError, ZooFormatError
 from wslbench.zoo import ZooWriter, compaction, load_zoo, make_split, rewrite_annotations, verify
+from wslbench.zoo import writer as zoo_writer
 
 CELL = "w2-lr0.05"
 
@@ -220,11 +221,29 @@ def test_a_refused_annotation_leaves_the_zoo_as_it_was(tiny_zoo: Path) -> None:
     assert [path.name for path in tiny_zoo.parent.iterdir()] == [NAME]
 
 
+def test_annotations_change_where_folders_cannot_be_exchanged(tiny_zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoo_writer, "exchange", lambda *_: False)
+    zoo = load_zoo(tiny_zoo)
+    after = rewrite_annotations(tiny_zoo, zoo.card, zoo.table, zoo.pairs, [])
+    assert verify(after) == []
+    assert after.card.annotation_version == 2
+    assert [path.name for path in tiny_zoo.parent.iterdir()] == [NAME]
+
+
 def test_annotating_recovers_from_a_kill_between_the_renames(tiny_zoo: Path) -> None:
     zoo = load_zoo(tiny_zoo)
     table, pairs = zoo.table, zoo.pairs
     tiny_zoo.rename(tiny_zoo.with_name(f".{NAME}.former"))
     assert rewrite_annotations(tiny_zoo, zoo.card, table, pairs, []).card.annotation_version == 2
+
+
+def test_a_staging_folder_behind_another_zoo_is_left_alone(tiny_zoo: Path) -> None:
+    staging = tiny_zoo.with_name(f"{NAME}.partial")
+    tiny_zoo.rename(tiny_zoo.with_name("elsewhere"))
+    stage(ZooWriter(tiny_zoo, RECIPE), CELL)
+    tiny_zoo.with_name("elsewhere").rename(tiny_zoo)
+    assert ZooWriter.finished(tiny_zoo, RECIPE) is None  # it was never compacted
+    assert (staging / CELL).is_dir()
 
 
 def test_a_damaged_staged_cell_is_named(writer: ZooWriter, tmp_path: Path) -> None:

@@ -6,14 +6,13 @@ stroke at the end; its weights stay the very same files.
 
 from __future__ import annotations
 
-import shutil
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 import torch
-from filelock import FileLock, Timeout
 
 from wslbench.annotation.cells import PhaseRule, annotate_cells
 from wslbench.annotation.continued import continued_epoch, continued_runs
@@ -29,8 +28,13 @@ from wslbench.engines import Engine, make_engine
 from wslbench.errors import ZooError
 from wslbench.training import TRAINER_VERSION
 from wslbench.zoo import Zoo
+from wslbench.zoo.atomic import write_text
+from wslbench.zoo.sole_writer import sole_writer
 from wslbench.zoo.staging import Staging
-from wslbench.zoo.writer import rewrite_annotations
+from wslbench.zoo.writer import is_displaced, recover, rewrite_annotations
+
+_NOTE: Final = "annotated.json"
+_BUSY: Final = "{} is being annotated by another process: wait for it, or stop it"
 
 Report = Callable[[float], None]
 """Called with the share of the whole work that is done, from 0 to 1."""
@@ -81,17 +85,44 @@ def annotate_zoo(
         raise ZooError(f"device {device!r} is not there: this PyTorch sees no CUDA device; use --device cpu")
     check_networks_fit(zoo, options)
     fingerprint = annotation_fingerprint(zoo, options)
-    staging = staging_folder(zoo.path)
-    lock = FileLock(zoo.path.with_name(f".{zoo.path.name}.lock"), timeout=0)
-    try:
-        with lock:
-            _measure(zoo, options, fingerprint, staging, engine or make_engine("local", 2), report, device)
-            finished = _finish(zoo, options, Staging(staging, fingerprint))
-            shutil.rmtree(staging)
-    except Timeout as error:
-        raise ZooError(f"{zoo.path} is being annotated by another process: wait for it, or stop it") from error
-    Path(lock.lock_file).unlink(missing_ok=True)
+    folder = staging_folder(zoo.path)
+    with sole_writer(zoo.path, _BUSY.format(zoo.path)):
+        recover(zoo.path)
+        finished = _finished_before(zoo, options, folder)
+        if finished is None:
+            _measure(zoo, options, fingerprint, folder, engine or make_engine("local", 2), report, device)
+            finished = _finish(zoo, options, Staging(folder, fingerprint))
+        Staging(folder, fingerprint).remove()
     return finished
+
+
+def open_zoo(folder: Path) -> Zoo:
+    """The zoo at a folder; put back first if a call was killed in the moment in which it was being replaced.
+
+    Raises
+    ------
+    ZooError
+        As :class:`Zoo` does, or if another process is about to put it back.
+    """
+    if is_displaced(folder):
+        with sole_writer(folder, _BUSY.format(folder)):
+            recover(folder)
+    return Zoo(folder)
+
+
+def _finished_before(zoo: Zoo, options: AnnotationOptions, staging: Path) -> AnnotatedZoo | None:
+    """The zoo, if a call of these very options was killed when its annotations stood already."""
+    note = staging / _NOTE
+    if not note.is_file() or json.loads(note.read_text(encoding="utf-8")) != _note(
+        zoo.card.annotation_version, options
+    ):
+        return None
+    return AnnotatedZoo(zoo, ["an earlier call had annotated it, and was killed before it could say so"])
+
+
+def _note(annotation_version: int, options: AnnotationOptions) -> dict[str, Any]:
+    """What is noted before annotations of this version take the place of the former."""
+    return {"annotation_version": annotation_version, "options": options.model_dump(mode="json")}
 
 
 def staging_folder(zoo: Path) -> Path:
@@ -156,5 +187,6 @@ def _finish(zoo: Zoo, options: AnnotationOptions, staging: Staging) -> Annotated
             "annotation": annotation_record(zoo.name, next(iter(card.architectures.values())), options),
         }
     )
+    write_text(staging.folder / _NOTE, json.dumps(_note(card.annotation_version + 1, options)))
     rewritten = rewrite_annotations(zoo.path, fresh, table, pairs, splits)
     return AnnotatedZoo(rewritten, [*annotated.notes, *table_notes, *refused])

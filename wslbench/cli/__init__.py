@@ -14,8 +14,9 @@ from wslbench.cli.evaluate import evaluate
 from wslbench.cli.new import new
 from wslbench.cli.schemas import schemas
 from wslbench.cli.verify import verify
-from wslbench.errors import WslbenchError
+from wslbench.errors import DiskFullError, WslbenchError
 from wslbench.foreign_text import shown
+from wslbench.full_disk import disk_full, full_disk
 
 app = typer.Typer(
     name="wslbench",
@@ -54,7 +55,18 @@ def main() -> None:
     """Run the command line; an error that the user can mend is one paragraph, not a traceback."""
     try:
         app()
-    except WslbenchError as error:
-        message = shown(str(error).strip())
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        message = shown(str(told).strip())
         typer.echo(f"error: {message}{'' if message.endswith(('.', '!', '?')) else '.'}", err=True)
-        sys.exit(error.exit_code)
+        sys.exit(told.exit_code)
+
+
+def _told(error: Exception) -> WslbenchError | None:
+    """What the user can mend: a full disk, wherever it was met and whatever was made of it, or what was raised."""
+    full = None if isinstance(error, DiskFullError) else full_disk(error)
+    if full is not None:
+        return disk_full(full)
+    return error if isinstance(error, WslbenchError) else None

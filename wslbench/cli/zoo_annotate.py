@@ -47,10 +47,10 @@ def annotate(
     """
     from rich.console import Console
 
+    from wslbench.annotation.annotate_zoo import open_zoo
     from wslbench.annotation.options import options_of
-    from wslbench.zoo import Zoo
 
-    zoo = Zoo(folder)
+    zoo = open_zoo(folder)
     settled = options_of(zoo, options, definition, data_set)
     console = Console(stderr=True)
     finished = _annotate(zoo, settled, engine, address, jobs, device, console)

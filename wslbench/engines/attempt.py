@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from wslbench.engines.engine import Work
+from wslbench.full_disk import full_disk
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """Environment of every worker. The libraries read it when they are loaded, so it must be there at the start."""
@@ -36,7 +37,8 @@ def attempt(work: Work, payload: Any, send: Callable[[float], None]) -> Failure 
     try:
         work(payload, _Portions(send))
     except (Exception, SystemExit) as error:
-        return Failure(_portable(error), traceback.format_exc())
+        # What an error was raised from does not survive pickling, either.
+        return Failure(_portable(full_disk(error) or error), traceback.format_exc())
     return None
 
 

@@ -64,7 +64,9 @@ class Engine(Protocol):
         Raises
         ------
         ZooError
-            If a job died too often, if the disk is full, or if a cluster cannot be used.
+            If a job died too often, or if a cluster cannot be used.
+        DiskFullError
+            If the disk is full.
         WslbenchError
             As the work function raised it. Other exceptions of the work function carry the worker's traceback as a
             note.

@@ -14,8 +14,8 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from wslbench.engines.failures import NO_SPACE, disk_full
 from wslbench.errors import ZooError
+from wslbench.full_disk import disk_full, full_disk
 
 ANSWER_SECONDS = 120.0
 
@@ -65,7 +65,7 @@ def token_in(folder: Path) -> Iterator[Token]:
 
     Raises
     ------
-    ZooError
+    DiskFullError
         If the disk is full.
     """
     text = secrets.token_hex(16)
@@ -74,8 +74,9 @@ def token_in(folder: Path) -> Iterator[Token]:
         folder.mkdir(parents=True, exist_ok=True)
         token.path.write_text(text)
     except OSError as error:
-        if error.errno in NO_SPACE:
-            raise disk_full(error, "this machine", folder) from error
+        full = full_disk(error)
+        if full is not None:
+            raise disk_full(full, "this machine", folder) from error
         raise
     try:
         yield token

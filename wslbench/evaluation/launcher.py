@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -159,7 +160,8 @@ class Launcher:
             output = contained.end().output
             raise WslbenchError(
                 "A process for the evaluation could not be started, neither from the fork server nor by a new "
-                f"interpreter. Free some memory or processes and try again. {output}".strip()
+                f"interpreter. Free some memory, processes or room in {tempfile.gettempdir()} and try again. "
+                f"{output}".strip()
             )
         return contained
 

@@ -55,7 +55,9 @@ def export_zoo(zoo: Zoo, layout: str, destination: Path, on_progress: OnProgress
     with new_folder(destination) as folder:
         for name in ANNOTATIONS:
             shutil.copyfile(zoo.path / name, folder / name)
-        shutil.copytree(zoo.path / "splits", folder / "splits")
+        (folder / "splits").mkdir()
+        for protocol in zoo.protocols:  # one by one: copytree gathers its errors, and forgets which they were
+            shutil.copyfile(zoo.path / "splits" / f"{protocol}.parquet", folder / "splits" / f"{protocol}.parquet")
         places = _LAYOUTS[layout](zoo, folder, on_progress)
         # Of an imported zoo, the names of its former files would stand in the way of those here.
         table = places.join(zoo.table.drop(columns=["shard", "row", "file", "line"], errors="ignore"))
@@ -86,14 +88,18 @@ def _matrices(zoo: Zoo, folder: Path, on_progress: OnProgress) -> pd.DataFrame:
         layout = layout_of(stack)
         layout.to_csv(folder / f"{stack.name}.csv", index=False)
         width = int(layout["end_idx"].iloc[-1])
-        matrix = np.lib.format.open_memmap(folder / f"{stack.name}.npy", "w+", np.dtype("<f4"), (len(stack), width))
-        for first in range(0, len(stack), _CHUNK):
-            (part,) = models[stack.positions[first : first + _CHUNK]].by_architecture()
-            for name, begin, end in layout[["varname", "start_idx", "end_idx"]].itertuples(index=False, name=None):
-                matrix[first : first + len(part), begin:end] = part[name].reshape(len(part), -1)
-            done += len(part)
-            on_progress(done / len(models))
-        matrix.flush()
+        header = {"descr": "<f4", "fortran_order": False, "shape": (len(stack), width)}
+        # Not mapped: where a disk has no room, writing into a mapped file kills the process without a word.
+        with (folder / f"{stack.name}.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for first in range(0, len(stack), _CHUNK):
+                (part,) = models[stack.positions[first : first + _CHUNK]].by_architecture()
+                rows = np.empty((len(part), width), "<f4")
+                for name, begin, end in layout[["varname", "start_idx", "end_idx"]].itertuples(index=False, name=None):
+                    rows[:, begin:end] = part[name].reshape(len(part), -1)
+                file.write(rows.data)
+                done += len(part)
+                on_progress(done / len(models))
         places.iloc[stack.positions, 0] = f"{stack.name}.npy"
         places.iloc[stack.positions, 1] = np.arange(len(stack))
     return places

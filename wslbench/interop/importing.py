@@ -74,6 +74,9 @@ def import_zoo(
     networks = _networks(listing, table, options, source, chosen)
     table = table.assign(architecture=networks.names)
     card = _card(table, networks.architectures, layout, source, options, (load, temperature))
+    finished = ZooWriter.finished(destination, card.recipe)
+    if finished is not None:
+        return _sound(finished)
     writer = ZooWriter(destination, card.recipe)
     staged = writer.staged()
     pairs = pd.DataFrame({column: pd.Series(dtype=object) for column in PAIR_COLUMNS})
@@ -87,10 +90,13 @@ def import_zoo(
             }
             writer.stage(str(cell_id), rows[list(STAGED_COLUMNS)], weights, pairs)
         on_progress(done / len(cells))
-    zoo = writer.compact(card, table, pairs, _splits(table, load, temperature))
+    return _sound(writer.compact(card, table, pairs, _splits(table, load, temperature)))
+
+
+def _sound(zoo: Zoo) -> Zoo:
     problems = verify(zoo)
     if problems:
-        raise ZooDamagedError(f"the imported zoo at {destination} is not sound: " + "; ".join(problems))
+        raise ZooDamagedError(f"the imported zoo at {zoo.path} is not sound: " + "; ".join(problems))
     return zoo
 
 

@@ -15,7 +15,7 @@ from wslbench.interop.tensors import read_tensors
 from wslbench.zoo import Zoo, ZooWriter, verify
 from wslbench.zoo.documents import read_card, read_manifest
 from wslbench.zoo.models import FloatArray
-from wslbench.zoo.schema import is_name
+from wslbench.zoo.schema import Manifest, is_name
 from wslbench.zoo.splits import read_split
 from wslbench.zoo.staging import STAGED_COLUMNS
 from wslbench.zoo.tables import MODEL_COLUMNS, PAIR_COLUMNS, read_table
@@ -58,7 +58,11 @@ def restore_zoo(source: Path, layout: str, destination: Path, on_progress: Calla
     if strange:
         raise ZooFormatError(f"{source}: the card does not describe the architecture {strange[0]!r}")
     table = table.assign(line=table.groupby("architecture").cumcount())
-    writer = ZooWriter(destination, {"restored_from": layout, "manifest": manifest.model_dump(mode="json")})
+    recipe = {"restored_from": layout, "manifest": manifest.model_dump(mode="json")}
+    finished = ZooWriter.finished(destination, recipe)
+    if finished is not None:
+        return _the_exported(finished, manifest, source)
+    writer = ZooWriter(destination, recipe)
     staged = writer.staged()
     none = pairs.iloc[:0]
     cells = list(table.groupby("cell_id", sort=True))
@@ -70,6 +74,10 @@ def restore_zoo(source: Path, layout: str, destination: Path, on_progress: Calla
             writer.stage(str(cell_id), rows[list(STAGED_COLUMNS)], weights, none)
         on_progress(done / len(cells))
     zoo = writer.compact(card, table.drop(columns=["model_id", "shard", "row", "line"]), pairs, splits)
+    return _the_exported(zoo, manifest, source)
+
+
+def _the_exported(zoo: Zoo, manifest: Manifest, source: Path) -> Zoo:
     problems = verify(zoo)
     if zoo.versions["weights"] != manifest.weights.hash:
         problems.append("its weights are others")
@@ -77,7 +85,7 @@ def restore_zoo(source: Path, layout: str, destination: Path, on_progress: Calla
         problems.append("its annotations are others")
     if problems:
         raise ZooDamagedError(
-            f"the zoo at {destination} is not the one that was exported to {source}: " + "; ".join(problems)
+            f"the zoo at {zoo.path} is not the one that was exported to {source}: " + "; ".join(problems)
         )
     return zoo
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from wslbench.engines import Engine, Job, make_engine
-from wslbench.errors import RecipeError, ZooError
+from wslbench.errors import RecipeError
 from wslbench.population.annotation import annotate
 from wslbench.population.blocks import Block, blocks_of
 from wslbench.population.card import card_of, splits_of
@@ -26,6 +25,7 @@ from wslbench.population.recipe import Recipe
 from wslbench.population.seed_secret import SeedSecret, commitment_record
 from wslbench.training import TRAINER_VERSION
 from wslbench.zoo import Zoo, ZooWriter
+from wslbench.zoo.sole_writer import sole_writer
 
 Report = Callable[[float], None]
 """Called with the share of the whole work that is done, from 0 to 1."""
@@ -79,16 +79,13 @@ def build_zoo(
         )
     staging = destination.with_name(f"{destination.name}.partial")
     check_recipe(recipe, destination, jobs, device)
-    writer = ZooWriter(destination, fingerprint(recipe, secret))
-    lock = FileLock(destination.with_name(f".{destination.name}.lock"), timeout=0)
-    try:
-        with lock:
-            _grow_blocks(recipe, writer, destination, engine or make_engine("local", jobs), report, device, secret)
-            grown = _compact(recipe, writer, read_stacked(staging), secret)
-    except Timeout as error:
-        raise ZooError(f"{staging} is being built by another process: wait for it, or stop it") from error
-    Path(lock.lock_file).unlink(missing_ok=True)
-    return grown
+    with sole_writer(destination, f"{staging} is being built by another process: wait for it, or stop it"):
+        finished = ZooWriter.finished(destination, fingerprint(recipe, secret))
+        if finished is not None:
+            return GrownZoo(finished, ["an earlier call had grown it, and was killed before it could say so"])
+        writer = ZooWriter(destination, fingerprint(recipe, secret))
+        _grow_blocks(recipe, writer, destination, engine or make_engine("local", jobs), report, device, secret)
+        return _compact(recipe, writer, read_stacked(staging), secret)
 
 
 def fingerprint(recipe: Recipe, secret: SeedSecret | None = None) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from wslbench.zoo.shards import map_file, write_tensors
 from wslbench.zoo.tables import PAIR_COLUMNS, read_table, write_table
 
 STAGED_COLUMNS = ("cell_id", "seed", "epoch", "architecture")
+_RECORD: Final = "recipe.json"
 
 
 class StagedCell(NamedTuple):
@@ -62,17 +64,43 @@ class Staging:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ZooError(f"{folder} cannot be made: {error.strerror}") from error
-        fingerprint = {"fingerprint": hash_json(dict(recipe)), "recipe": dict(recipe)}
-        record = folder / "recipe.json"
+        self._record: dict[str, Any] = {"fingerprint": hash_json(dict(recipe)), "recipe": dict(recipe)}
+        record = folder / _RECORD
         if not record.exists():
             if self.staged():
                 raise ZooError(f"{folder} holds cells of an unknown recipe: remove it, or choose another destination")
-            write_text(record, json.dumps(fingerprint, indent=1, sort_keys=True))
-        elif _fingerprint(record) != fingerprint["fingerprint"]:
+            write_text(record, json.dumps(self._record, indent=1, sort_keys=True))
+        elif _read(record).get("fingerprint") != self._record["fingerprint"]:
             raise ZooError(
                 f"{folder} was begun with another recipe or seed secret (see {record}): go on with that one, remove "
                 "the folder, or choose another destination"
             )
+
+    def note_zoo(self, weights: str) -> None:
+        """Note that all is compacted into a zoo of these weights (their hash), so that only :meth:`remove` is left."""
+        noted = self._record | {"compacted": weights}
+        write_text(self.folder / _RECORD, json.dumps(noted, indent=1, sort_keys=True))
+
+    @classmethod
+    def behind(cls, folder: Path, recipe: Mapping[str, Any]) -> tuple[Staging, str] | None:
+        """The staging folder of this recipe that a zoo came out of, and the hash of that zoo's weights."""
+        record = folder / _RECORD
+        if not record.is_file():
+            return None
+        noted = _read(record)
+        if noted.get("fingerprint") != hash_json(dict(recipe)) or not isinstance(noted.get("compacted"), str):
+            return None
+        return cls(folder, recipe), noted["compacted"]
+
+    def remove(self) -> None:
+        """Take it away; the record goes last, so that a removal that was killed can be finished."""
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _RECORD:
+                path.unlink()
+        (self.folder / _RECORD).unlink()
+        self.folder.rmdir()
 
     def staged(self) -> set[str]:
         """Ids of the cells that are finished."""
@@ -140,11 +168,14 @@ class Staging:
         return map_file(path, str(path)).tensors
 
 
-def _fingerprint(record: Path) -> object:
+def _read(record: Path) -> dict[str, Any]:
     try:
-        return json.loads(record.read_text(encoding="utf-8"))["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        noted = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ZooError(f"{record} cannot be read: remove {record.parent} to start over") from error
+    if not isinstance(noted, dict) or "fingerprint" not in noted:
+        raise ZooError(f"{record} cannot be read: remove {record.parent} to start over")
+    return noted
 
 
 def _check_cell(

@@ -10,8 +10,10 @@ from typing import Any
 import pandas as pd
 
 from wslbench.errors import ZooError
+from wslbench.full_disk import naming
 from wslbench.zoo.atomic import new_folder
 from wslbench.zoo.compaction import check_card, compact_weights, write_annotations
+from wslbench.zoo.exchange import exchange
 from wslbench.zoo.models import FloatArray
 from wslbench.zoo.reader import Zoo
 from wslbench.zoo.schema import ZooCard
@@ -38,8 +40,26 @@ class ZooWriter:
     def __init__(self, destination: Path, recipe: Mapping[str, Any]) -> None:
         self.destination = Path(destination)
         self._refuse_taken()
-        partial_name = f"{self.destination.name}.partial"
-        self._staging = Staging(self.destination.with_name(partial_name), recipe)
+        self._staging = Staging(_staging_folder(self.destination), recipe)
+
+    @staticmethod
+    def finished(destination: Path, recipe: Mapping[str, Any]) -> Zoo | None:
+        """The zoo of a writer of this recipe that was killed when only its staging folder was left to be removed.
+
+        It is removed now. None where there is no such zoo.
+        """
+        behind = Staging.behind(_staging_folder(destination), recipe)
+        if behind is None:
+            return None
+        staging, weights = behind
+        try:
+            zoo = Zoo(destination)
+        except ZooError:
+            return None
+        if zoo.versions["weights"] != weights:
+            return None
+        staging.remove()
+        return zoo
 
     def _refuse_taken(self) -> None:
         if self.destination.exists() and not (self.destination.is_dir() and not any(self.destination.iterdir())):
@@ -95,8 +115,13 @@ class ZooWriter:
         with new_folder(self.destination, inside=self._staging.folder) as folder:
             placed, weights = compact_weights(folder, card, table, self._staging)
             write_annotations(folder, card, placed, pairs, splits, weights)
-        shutil.rmtree(self._staging.folder)
+            self._staging.note_zoo(weights.hash)
+        self._staging.remove()
         return Zoo(self.destination)
+
+
+def _staging_folder(destination: Path) -> Path:
+    return destination.with_name(f"{destination.name}.partial")
 
 
 def rewrite_annotations(
@@ -105,7 +130,9 @@ def rewrite_annotations(
     """Replace a zoo's card, tables and splits; its weights stay the very same files.
 
     The annotation version becomes the old one plus one, whatever the card says. The new zoo is put together in
-    a folder beside the old one, out of links to its shards, and takes its place by renaming.
+    a folder beside the old one, out of links to its shards, and the two change places: whoever opens the zoo finds the
+    old one or the new one. (Where the file system cannot exchange folders there is a moment without a zoo; a process
+    that is killed in it leaves one for :func:`recover` to put back.)
 
     Parameters
     ----------
@@ -121,21 +148,55 @@ def rewrite_annotations(
         If the table does not list the zoo's checkpoints, or a split does not fit; the zoo then stays as it was.
     """
     zoo_path = Path(zoo_path)
-    former = zoo_path.with_name(f".{zoo_path.name}.former")
-    if not zoo_path.exists() and former.exists():
-        former.rename(zoo_path)  # an earlier call was killed between its two renames
+    recover(zoo_path)
     zoo = Zoo(zoo_path)
     card = card.model_copy(update={"annotation_version": zoo.card.annotation_version + 1})
     check_card(card, table)
     placed = _place_again(zoo, table)
-    shutil.rmtree(former, ignore_errors=True)
-    fresh = zoo_path.with_name(f".{zoo_path.name}.fresh")
-    shutil.rmtree(fresh, ignore_errors=True)
-    with new_folder(fresh) as folder:
-        for shard in zoo.manifest.weights.shards:
-            (folder / shard).parent.mkdir(parents=True, exist_ok=True)
-            _link(zoo_path / shard, folder / shard)
-        write_annotations(folder, card, placed, pairs, splits, zoo.manifest.weights)
+    fresh = _fresh(zoo_path)
+    with naming(zoo_path):
+        try:
+            fresh.mkdir()
+            for shard in zoo.manifest.weights.shards:
+                (fresh / shard).parent.mkdir(parents=True, exist_ok=True)
+                _link(zoo_path / shard, fresh / shard)
+            write_annotations(fresh, card, placed, pairs, splits, zoo.manifest.weights)
+            fresh.chmod(zoo_path.stat().st_mode)
+            if not exchange(fresh, zoo_path):
+                _replace(fresh, zoo_path)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)  # after the exchange: the old zoo
+    return Zoo(zoo_path)
+
+
+def is_displaced(zoo_path: Path) -> bool:
+    """Whether a zoo waits to be put back by :func:`recover`."""
+    return not zoo_path.exists() and _former(zoo_path).exists()
+
+
+def recover(zoo_path: Path) -> None:
+    """Put a zoo back in its place whose annotations were being replaced by a killed process; clear away what it left.
+
+    Only for who alone writes the zoo: see :func:`~wslbench.zoo.sole_writer.sole_writer`.
+    """
+    if is_displaced(zoo_path):
+        _former(zoo_path).rename(zoo_path)
+    for leftover in (_former(zoo_path), _fresh(zoo_path)):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+
+
+def _former(zoo_path: Path) -> Path:
+    return zoo_path.with_name(f".{zoo_path.name}.former")
+
+
+def _fresh(zoo_path: Path) -> Path:
+    return zoo_path.with_name(f".{zoo_path.name}.fresh")
+
+
+def _replace(fresh: Path, zoo_path: Path) -> None:
+    """The way of file systems that cannot exchange folders."""
+    former = _former(zoo_path)
     zoo_path.rename(former)
     try:
         fresh.rename(zoo_path)
@@ -143,7 +204,6 @@ def rewrite_annotations(
         former.rename(zoo_path)
         raise
     shutil.rmtree(former)
-    return Zoo(zoo_path)
 
 
 def _place_again(zoo: Zoo, table: pd.DataFrame) -> pd.DataFrame:
