@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from wslbench.errors import ZooDamagedError
-from wslbench.zoo._header import header_length, parse_header
+from wslbench.zoo._header import MAX_HEADER_BYTES, header_length, parse_header
 from wslbench.zoo.models import FloatArray
 
 _ALIGNMENT = 64  # a cache line; readers of the format skip the padding
@@ -131,8 +131,10 @@ def map_file(path: Path, label: str) -> MappedTensors:
         raise ZooDamagedError(f"{label} cannot be read: {error.strerror}") from error
 
 
-def map_descriptor(descriptor: int, label: str) -> MappedTensors:
+def map_descriptor(descriptor: int, label: str, max_header: int = MAX_HEADER_BYTES) -> MappedTensors:
     """Map an open file, from its validated header; the descriptor may be closed afterwards.
+
+    A header of more than ``max_header`` bytes is not read.
 
     Raises
     ------
@@ -140,7 +142,7 @@ def map_descriptor(descriptor: int, label: str) -> MappedTensors:
         If the header lies about the file, or a tensor is not float32.
     """
     size = os.fstat(descriptor).st_size
-    length = header_length(os.pread(descriptor, 8, 0), size, label)
+    length = header_length(os.pread(descriptor, 8, 0), size, label, max_header)
     header = parse_header(os.pread(descriptor, length, 8), size, label)
     memory = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     tensors = {
