@@ -29,3 +29,6 @@ def test_a_synthetic_zoo_is_written_and_marked(tmp_path: Path) -> None:
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="cannot have 5 checkpoints"):
         RUNNER.invoke(app, ["synthesise", str(tmp_path / "zoo"), "--checkpoints", "5"], catch_exceptions=False)
+    wrong = RUNNER.invoke(app, ["synthesise", str(tmp_path / "zoo"), "--checkpoints", "500", "--widths", "2,x"])
+    assert wrong.exit_code == 2
+    assert "not whole numbers" in wrong.output

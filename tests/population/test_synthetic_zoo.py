@@ -11,9 +11,11 @@ import wslbench
 from wslbench.encodings import statistics
 from wslbench.errors import RecipeError, ZooError
 from wslbench.population import synthetic_zoo
-from wslbench.population.synthetic_zoo import FEWEST, MOST, SEEDS, WIDTHS, synthesise_zoo
+from wslbench.population.synthetic_zoo import MOST, SEEDS, WIDTHS, synthesise_zoo
 from wslbench.tasks import PHASES
 from wslbench.zoo import Zoo, load_zoo, verify
+
+FEWEST = 100  # on the default grid
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,14 @@ def test_an_interrupted_call_leaves_no_zoo_and_the_next_one_goes_on(tmp_path: Pa
     assert finished.versions == synthesise_zoo(tmp_path / "at once", 200).versions
 
 
+def test_networks_may_be_as_large_as_one_likes(tmp_path: Path) -> None:
+    zoo = synthesise_zoo(tmp_path / "zoo", 60, widths=(1, 20))
+    assert verify(zoo) == []
+    assert zoo.card.load.values == [1, 20]
+    assert {stack.shape("conv3.weight")[0] for stack in zoo.models().by_architecture()} == {2, 40}
+    assert set(zoo.table["phase"]) == set(PHASES)
+
+
 def test_it_says_that_it_is_synthetic(zoo: Zoo) -> None:
     card = load_zoo(zoo.path).card
     assert card.synthetic
@@ -105,6 +115,10 @@ def test_it_says_that_it_is_synthetic(zoo: Zoo) -> None:
         ({"checkpoints": FEWEST - 1}, "cannot be split"),
         ({"checkpoints": MOST + 1}, "more than 500000 rows are not read"),
         ({"checkpoints": FEWEST, "seed": -1}, "the seed is -1"),
+        ({"checkpoints": FEWEST, "widths": (2, 3, 4, 6, 7)}, "fewer than 125"),
+        ({"checkpoints": FEWEST, "widths": (3,)}, "no widths for a grid"),
+        ({"checkpoints": FEWEST, "widths": (0, 3)}, "no widths for a grid"),
+        ({"checkpoints": FEWEST, "widths": (3, 2)}, "no widths for a grid"),
         ({"checkpoints": FEWEST, "name": "digits-cnn"}, "begins with 'synthetic-'"),
         ({"checkpoints": FEWEST, "name": "synthetic-/.."}, "letters, digits"),
     ],

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ from wslbench.zoo.tables import PAIR_COLUMNS
 from wslbench.zoo.template import template
 
 PREFIX: Final = "synthetic-"
-FEWEST: Final = 100  # five learning rates: every phase is there, and every protocol can be split
+FEWEST_RATES: Final = 5  # then every phase is there, and every protocol can be split
 MOST: Final = 500_000  # beyond it the table of checkpoints is larger than tables of unknown origin are read
 WIDTHS: Final = (2, 3, 4, 6)
 SEEDS: Final = 5
@@ -46,6 +46,7 @@ def synthesise_zoo(
     checkpoints: int,
     seed: int = 0,
     name: str | None = None,
+    widths: tuple[int, ...] = WIDTHS,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Zoo:
     """Write a synthetic zoo, for tests of scale alone; an interrupted call goes on after its last whole shard.
@@ -57,27 +58,31 @@ def synthesise_zoo(
     destination
         Where the zoo will stand; must not exist yet.
     checkpoints
-        How many networks; from :data:`FEWEST` to :data:`MOST`. A cell has five of them, the last one perhaps fewer.
+        How many networks; at most :data:`MOST`. A cell has five of them, the last one perhaps fewer; of the grid, as
+        many learning rates are taken as that needs, and at least :data:`FEWEST_RATES`.
     seed
-        Decides every number: the same checkpoints, seed and name give the same zoo.
+        Decides every number: the same arguments give the same zoo.
     name
         Begins with :data:`PREFIX`. None: ``synthetic-<checkpoints>``.
+    widths
+        Of the networks, ascending, two or more: the load axis. A network's weights grow with the square.
     on_progress
         Called with the share of the weights that is written.
 
     Raises
     ------
     RecipeError
-        If there are too few checkpoints to be split or too many to be read, the seed is negative, or the name does not
-        say that the zoo is synthetic.
+        If there are too few checkpoints to be split or too many to be read, the seed is negative, the name does not
+        say that the zoo is synthetic, or the widths are no axis.
     ZooError
         If the destination is taken, an interrupted call to it asked for another zoo, or the disk is full.
     """
     name = f"{PREFIX}{checkpoints}" if name is None else name
-    _check(checkpoints, seed, name)
-    recipe = {SYNTHETIC: {"maker": _MAKER, "name": name, "checkpoints": checkpoints, "seed": seed}}
+    _check(checkpoints, seed, name, widths)
+    asked = {"maker": _MAKER, "name": name, "checkpoints": checkpoints, "seed": seed, "widths": list(widths)}
+    recipe = {SYNTHETIC: asked}
     writer = ZooWriter(destination, recipe)
-    table = _table(checkpoints, seed)
+    table = _table(checkpoints, seed, widths)
     cells = table.drop_duplicates("cell_id")
     splits = [
         make_split(cells, table, protocol, seed, load="width", temperature="learning_rate") for protocol in _PROTOCOLS
@@ -95,10 +100,13 @@ def synthesise_zoo(
     return zoo
 
 
-def _check(checkpoints: int, seed: int, name: str) -> None:
-    if not FEWEST <= checkpoints <= MOST:
+def _check(checkpoints: int, seed: int, name: str, widths: tuple[int, ...]) -> None:
+    if len(widths) < 2 or widths[0] < 1 or sorted(set(widths)) != list(widths):
+        raise RecipeError(f"{widths} are no widths for a grid: two or more whole numbers, ascending from 1")
+    fewest = SEEDS * FEWEST_RATES * len(widths)
+    if not fewest <= checkpoints <= MOST:
         raise RecipeError(
-            f"a synthetic zoo cannot have {checkpoints} checkpoints: with fewer than {FEWEST} its cells cannot be "
+            f"a synthetic zoo cannot have {checkpoints} checkpoints: with fewer than {fewest} its cells cannot be "
             f"split by every protocol, and more than {MOST} rows are not read"
         )
     if seed < 0:
@@ -110,18 +118,18 @@ def _check(checkpoints: int, seed: int, name: str) -> None:
         )
 
 
-def _table(checkpoints: int, seed: int) -> pd.DataFrame:
+def _table(checkpoints: int, seed: int, widths: tuple[int, ...]) -> pd.DataFrame:
     """A row a checkpoint, with the columns of a zoo that was grown from a recipe."""
     number = np.arange(checkpoints)
     cell, seed_of = np.divmod(number, SEEDS)
-    rate_of, width_of = np.divmod(cell, len(WIDTHS))
+    rate_of, width_of = np.divmod(cell, len(widths))
     rates = np.geomspace(0.005, 0.3, int(rate_of[-1]) + 1)
-    width, rate = np.array(WIDTHS)[width_of], rates[rate_of]
+    width, rate = np.array(widths)[width_of], rates[rate_of]
     heat = (rate_of + 0.5) / len(rates)
-    level = _levels(width_of >= len(WIDTHS) // 2, heat)
+    level = _levels(width_of >= len(widths) // 2, heat)
     rng = np.random.default_rng([_MAKER, seed])
     cells = int(cell[-1]) + 1
-    grid = [(at, wide) for at in rates for wide in WIDTHS][:cells]
+    grid = [(at, wide) for at in rates for wide in widths][:cells]
     cell_ids = [f"width={wide}_learning_rate={at:.9g}" for at, wide in grid]
     skill = level + 0.2 * rng.normal(size=cells)[cell] + 0.1 * rng.normal(size=checkpoints)
     accuracy = 1 / (1 + np.exp(-0.5 * skill - 0.3))
@@ -133,7 +141,7 @@ def _table(checkpoints: int, seed: int) -> pd.DataFrame:
             "seed": seed_of,
             "epoch": _EPOCH,
             "measured": True,
-            "architecture": np.array([_architecture_name(one) for one in WIDTHS], dtype=object)[width_of],
+            "architecture": np.array([_architecture_name(one) for one in widths], dtype=object)[width_of],
             "width": width,
             "learning_rate": rate,
             "batch_size": 16,
@@ -188,8 +196,8 @@ def _card(name: str, table: pd.DataFrame, recipe: dict[str, Any]) -> ZooCard:
         description="SYNTHETIC, for tests only: random weights that were never trained, with made-up annotations.",
         modality="none",
         data_set=DataSetCard(name="none", train_size=1200, test_size=_TEST_SIZE, classes=10),
-        architectures={_architecture_name(width): _architecture(width) for width in WIDTHS},
-        load=Axis(column="width", label="width", values=list(WIDTHS)),
+        architectures={_architecture_name(width): _architecture(width) for width in np.unique(table["width"]).tolist()},
+        load=Axis(column="width", label="width", values=np.unique(table["width"]).tolist()),
         temperature=Axis(
             column="learning_rate", label="learning rate", values=np.unique(table["learning_rate"]).tolist()
         ),
@@ -210,9 +218,9 @@ class _Weights:
         self._seed = seed
         self._on_progress = on_progress
         self._done, self._whole = 0, 0
-        for width in WIDTHS:
-            shapes = template(_architecture(width)).stored.values()
-            self._whole += int((table["width"] == width).sum()) * sum(math.prod(shape) for shape in shapes)
+        for width, count in table["width"].value_counts().items():
+            shapes = template(_architecture(cast(int, width))).stored.values()
+            self._whole += int(count) * sum(math.prod(shape) for shape in shapes)
 
     def __call__(self, shard: Shard, name: str) -> Iterator[FloatArray]:
         shape = shard.shapes[name][1:]
