@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+import tracemalloc
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,7 @@ import pytest
 
 from wslbench.architectures import Architecture
 from wslbench.encodings import statistics
-from wslbench.zoo import Models, Source, load_zoo
-
-module = importlib.import_module("wslbench.encodings.statistics")  # the function has the same name
+from wslbench.zoo import Models, Source, Stack, load_zoo
 
 
 @pytest.fixture
@@ -55,8 +54,17 @@ def test_a_row_depends_on_its_model_alone(models: Models, monkeypatch: pytest.Mo
     pd.testing.assert_frame_equal(statistics(models[::-1]), whole.iloc[::-1])
     alone = pd.concat([statistics(models[[number]]) for number in range(25)])
     pd.testing.assert_frame_equal(alone, whole, rtol=1e-12)
-    monkeypatch.setattr(module, "_BLOCK_BYTES", 1)
+    monkeypatch.setattr(Stack, "blocks", partialmethod(Stack.blocks, max_bytes=1))
     pd.testing.assert_frame_equal(statistics(models), whole, rtol=1e-12)
+
+
+def test_a_scattered_selection_is_never_in_memory_as_a_whole() -> None:
+    models = made_of(np.zeros((2500, 2**13), np.float32))[::-1]  # 80 MB
+    tracemalloc.start()
+    statistics(models)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 60e6
 
 
 def test_the_deviation_of_a_narrow_spread_around_a_large_mean_is_exact() -> None:

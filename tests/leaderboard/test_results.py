@@ -14,6 +14,8 @@ from tests.tasks.declared import tiny_tasks
 from tests.zoos import NAME
 from wslbench.errors import ResultError, ZooNotFoundError
 from wslbench.leaderboard import Results, read_results
+from wslbench.leaderboard.adding import add_results
+from wslbench.population.synthetic_zoo import synthesise_zoo
 from wslbench.tasks import Task, TaskBook
 from wslbench.zoo import Zoo, load_zoo
 
@@ -55,6 +57,19 @@ def test_sound_results_are_read_with_scores_that_repeat_their_record(folder, boo
     for entry in results.tasks[0].entries:
         value = entry.record.metrics["kendall_tau"].value
         assert entry.draws[0] == pytest.approx(value)
+
+
+def test_no_result_on_a_synthetic_zoo_is_shown_or_added(tmp_path: Path, folder: Path) -> None:
+    zoo = synthesise_zoo(tmp_path / "zoo", 200)
+    book = tiny_tasks(tmp_path, zoo.name)
+    task = book[f"{zoo.name}.loss-gap"]
+    commit(task, zoo, folder, "good", 0.01)
+    results = read([folder], book, task, zoo)
+    assert names(results) == []
+    assert "synthetic-200 is synthetic" in results.problems[0]
+    (refused,) = add_results([folder], tmp_path / "board", book, lambda name: zoo).refused
+    assert "synthetic-200 is synthetic" in refused
+    assert not (tmp_path / "board").exists()
 
 
 def test_a_polished_metric_does_not_follow_from_the_predictions(folder, book, task, zoo) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 
 from tests.zoos import CELLS, NAME
+from wslbench.architectures import Architecture
 from wslbench.errors import ZooDamagedError
-from wslbench.zoo import Models, load_zoo, read_bundle, write_bundle
+from wslbench.zoo import Models, Source, load_zoo, read_bundle, write_bundle
 
 
 @pytest.fixture
@@ -72,6 +74,29 @@ def test_a_bundle_tells_no_id_cell_epoch_or_zoo(models: Models, file: BinaryIO) 
     header = file.read(int.from_bytes(file.read(8), "little")).decode()
     for secret in [NAME, "epoch", "learning_rate", "phase", *CELLS, *models.ids]:
         assert secret not in header
+
+
+def test_a_bundle_is_written_in_blocks(file: BinaryIO) -> None:
+    stack = np.zeros((5000, 2**12), np.float32)  # 80 MB
+    source = Source("a", Architecture(builder="cnn"), lambda: {"w": stack})
+    ids = [f"{number:016x}" for number in range(len(stack))]
+    models = Models(np.array(ids, object), [source], np.zeros(len(ids), np.intp), np.arange(len(ids)))[::-1]
+    tracemalloc.start()
+    write_bundle(models, file, ids)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    file.flush()
+    assert peak < 40e6
+    assert len(read_bundle(file.fileno())) == 5000
+
+
+def test_a_bundle_may_hold_more_models_than_a_zoos_header_could_name(file: BinaryIO) -> None:
+    count = 250_000
+    source = Source("a", Architecture(builder="cnn"), lambda: {"w": np.zeros((count, 1), np.float32)})
+    ids = [f"{number:016x}" for number in range(count)]
+    write_bundle(Models(np.array(ids, object), [source], np.zeros(count, np.intp), np.arange(count)), file, ids)
+    file.flush()
+    assert read_bundle(file.fileno()).ids.tolist() == ids
 
 
 @pytest.mark.parametrize("ids", [["a"], ["a"] * 17])

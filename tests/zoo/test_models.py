@@ -60,6 +60,18 @@ def test_selection_follows_numpy(models: Models, key: object, expected: list[int
     assert [model.id for model in chosen] == chosen.ids.tolist()
 
 
+@pytest.mark.parametrize("max_bytes", [1, 1000, 10**9])
+def test_blocks_put_together_are_the_tensor(models: Models, max_bytes: int) -> None:
+    shuffled = models[np.random.default_rng(0).permutation(60)]
+    for stack in shuffled.by_architecture():  # each from two shards
+        for name in ("conv2.weight", "fc.bias"):
+            blocks = list(stack.blocks(name, max_bytes))
+            np.testing.assert_array_equal(np.concatenate(blocks), stack[name])
+            one = stack[name][:1].nbytes
+            assert max(block.nbytes for block in blocks) <= max(one, max_bytes)
+            assert len(blocks) == {1: len(stack), 10**9: 1}.get(max_bytes, len(blocks))
+
+
 def test_integers_give_single_models(models: Models) -> None:
     assert models[-1].id == models[np.int64(59)].id == models.ids[-1]
     with pytest.raises(IndexError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from wslbench.errors import ZooDamagedError
-from wslbench.zoo.shards import map_file, stack_size, write_tensors
+from wslbench.zoo.shards import map_file, stack_size, tensors_to_fill, write_tensors
 
 TENSORS = {
     "b.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4),
@@ -69,6 +72,40 @@ def test_mapped_tensors_are_read_only_and_aligned_views(tmp_path: Path) -> None:
 def test_a_tensor_that_differs_from_its_announcement_is_refused() -> None:
     with pytest.raises(ValueError, match="announced with shape"):
         write_tensors(io.BytesIO(), {"a": (2, 2)}, lambda _: np.zeros((2, 3), np.float32))
+
+
+def test_a_tensor_may_come_in_blocks_of_rows() -> None:
+    blocks = {name: iter([tensor[:1], tensor[1:]]) for name, tensor in TENSORS.items()}
+    file = io.BytesIO()
+    write_tensors(file, {name: tensor.shape for name, tensor in TENSORS.items()}, blocks.__getitem__)
+    assert file.getvalue() == written(TENSORS)
+
+
+@pytest.mark.parametrize("blocks", [[(1, 2)], [(2, 2), (1, 2)], [(1, 2), (1, 3)]])
+def test_blocks_that_differ_from_their_announcement_are_refused(blocks: list[tuple[int, int]]) -> None:
+    with pytest.raises(ValueError, match="announced with shape"):
+        write_tensors(io.BytesIO(), {"a": (2, 2)}, lambda _: (np.zeros(shape, np.float32) for shape in blocks))
+
+
+@pytest.mark.parametrize("refused", [None, errno.EOPNOTSUPP])
+def test_a_file_that_is_filled_in_any_order_is_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int | None
+) -> None:
+    if refused is not None:  # as file systems do that cannot reserve room
+        monkeypatch.setattr(os, "posix_fallocate", Mock(side_effect=OSError(refused, "not here")), raising=False)
+    path = tmp_path / "x"
+    with tensors_to_fill(path, {name: tensor.shape for name, tensor in TENSORS.items()}) as filled:
+        for name in reversed(TENSORS):
+            for row in reversed(range(len(TENSORS[name]))):
+                filled[name][row] = TENSORS[name][row]
+    assert path.read_bytes() == written(TENSORS)
+
+
+def test_a_full_disk_is_told_before_anything_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = OSError(errno.ENOSPC, "no room")
+    monkeypatch.setattr(os, "posix_fallocate", Mock(side_effect=full), raising=False)
+    with pytest.raises(OSError, match="no room"), tensors_to_fill(tmp_path / "x", {"a": (2, 2)}):
+        pytest.fail("there is nothing to fill")
 
 
 LIES = {

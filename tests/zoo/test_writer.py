@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from tests.zoos import CELLS, EPOCHS, NAME, RECIPE, cell_pairs, cell_rows, cell_
 from wslbench.errors import SplitError, ZooDamagedError, ZooError, ZooFormatError
 from wslbench.zoo import ZooWriter, compaction, load_zoo, make_split, rewrite_annotations, verify
 from wslbench.zoo import writer as zoo_writer
+from wslbench.zoo.compaction import Shard
 
 CELL = "w2-lr0.05"
 
@@ -251,3 +255,63 @@ def test_a_damaged_staged_cell_is_named(writer: ZooWriter, tmp_path: Path) -> No
     (tmp_path / "zoo.partial" / CELL / "2.safetensors").write_bytes(b"short")
     with pytest.raises(ZooDamagedError, match=r"2.safetensors is damaged"):
         writer.read_staged(CELL)
+
+
+def test_compaction_opens_one_cell_at_a_time(writer: ZooWriter) -> None:
+    table = stage(writer, *CELLS)
+    folder = Path("/proc/self/fd") if Path("/proc/self/fd").exists() else Path("/dev/fd")
+    before, limits = len(list(folder.iterdir())), resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before + 5, limits[1]))  # a shard's ten cells at once are too many
+    try:
+        zoo = writer.compact(tiny_card(), table, no_pairs(), [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert verify(zoo) == []
+
+
+@functools.cache
+def weights_of(cell_id: str) -> dict[int, dict[str, np.ndarray]]:
+    return cell_weights(cell_id, cell_rows(cell_id))
+
+
+def streamed(shard: Shard, name: str) -> Iterator[np.ndarray]:
+    """The tiny zoo's weights, two checkpoints at a time."""
+    places = list(zip(shard.rows["cell_id"], shard.rows["seed"], strict=True))
+    for first in range(0, len(places), 2):
+        yield np.stack([weights_of(cell)[shard.epoch][name][seed] for cell, seed in places[first : first + 2]])
+
+
+def test_a_streamed_zoo_is_the_one_that_staged_cells_make(built_tiny_zoo: Path, writer: ZooWriter) -> None:
+    made = load_zoo(built_tiny_zoo)
+    splits = [made.split(protocol) for protocol in made.protocols]
+    table = pd.concat([cell_rows(cell_id) for cell_id in CELLS], ignore_index=True)
+    zoo = writer.stream(tiny_card(), table, made.pairs, splits, streamed)
+    assert zoo.manifest == made.manifest
+    assert not zoo.path.with_name("zoo.partial").exists()
+
+
+def test_an_interrupted_stream_goes_on_after_its_last_whole_shard(writer: ZooWriter) -> None:
+    table = pd.concat([cell_rows(cell_id) for cell_id in CELLS], ignore_index=True)
+    asked: list[str] = []
+
+    def breaking(shard: Shard, name: str) -> Iterator[np.ndarray]:
+        asked.append(shard.path)
+        for block in streamed(shard, name):
+            if len(set(asked)) == 3:
+                raise KeyboardInterrupt
+            yield block
+
+    with pytest.raises(KeyboardInterrupt):
+        writer.stream(tiny_card(), table, no_pairs(), [], breaking)
+    assert not writer.destination.exists()
+    third = asked[-1]
+    asked.clear()
+
+    def counting(shard: Shard, name: str) -> Iterator[np.ndarray]:
+        asked.append(shard.path)
+        return streamed(shard, name)
+
+    zoo = ZooWriter(writer.destination, RECIPE).stream(tiny_card(), table, no_pairs(), [], counting)
+    assert verify(zoo) == []
+    assert len(set(asked)) == 2
+    assert asked[0] == third

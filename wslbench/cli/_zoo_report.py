@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from wslbench.zoo import Zoo
+
+_MOST_VALUES: Final = 60  # of an axis, that are listed one by one
 
 
 def facts(zoo: Zoo) -> Iterator[tuple[str, str]]:
@@ -17,6 +19,8 @@ def facts(zoo: Zoo) -> Iterator[tuple[str, str]]:
     table, cells = zoo.table, zoo.cells
     shards = zoo.manifest.weights.shards.values()
     yield "zoo", f"{card.name}, version {card.content_version} (annotations {card.annotation_version})"
+    if card.synthetic:
+        yield "kind", "SYNTHETIC, for tests only: no network was trained, and the leaderboard takes no result on it"
     yield "description", card.description
     yield "folder", str(zoo.path)
     yield "licence", card.licence
@@ -24,7 +28,7 @@ def facts(zoo: Zoo) -> Iterator[tuple[str, str]]:
     test = f", {card.data_set.test_size} test" if card.data_set.test_size else ""
     yield "data set", f"{card.data_set.name} ({card.modality}): {card.data_set.train_size} train{test}"
     for meaning, axis in (("load", card.load), ("temperature", card.temperature)):
-        yield meaning, f"{axis.label} ({axis.column}): {', '.join(f'{value:g}' for value in axis.values)}"
+        yield meaning, f"{axis.label} ({axis.column}): {_listed(axis.values)}"
     yield "runs", f"{table['run_id'].nunique():,} in {len(cells):,} cells"
     epochs = ", ".join(f"{epoch}" for epoch in sorted(set(table["epoch"])))
     yield "checkpoints", f"{len(table):,} at epochs {epochs}; order parameters belong to epoch {card.measured_epoch}"
@@ -38,8 +42,15 @@ def facts(zoo: Zoo) -> Iterator[tuple[str, str]]:
     yield "annotations hash", zoo.versions["annotations"]
 
 
+def _listed(values: list[int | float]) -> str:
+    """The values, or how many there are between the first and the last where they would fill the screen."""
+    if len(values) > _MOST_VALUES:
+        return f"{len(values):,} values from {values[0]:g} to {values[-1]:g}"
+    return ", ".join(f"{value:g}" for value in values)
+
+
 def phase_grid(zoo: Zoo) -> Table | None:
-    """The phase diagram as text: temperature upwards, load to the right; None where there is no phase.
+    """The phase diagram as text: temperature upwards, load to the right; None where there is no phase, or no room.
 
     An unfinished cell carries a star.
     """
@@ -49,6 +60,8 @@ def phase_grid(zoo: Zoo) -> Table | None:
     if "phase" not in cells.columns or cells["phase"].isna().all():
         return None
     load, temperature = zoo.card.load, zoo.card.temperature
+    if max(len(load.values), len(temperature.values)) > _MOST_VALUES:
+        return None
     unfinished = cells["unfinished"] if "unfinished" in cells.columns else [False] * len(cells)
     shown = {
         (row, column): f"{phase}{'*' if star else ''}"

@@ -1,4 +1,4 @@
-"""``wslbench zoo``: list, describe, verify, draw, build, annotate, import, export, pull and push zoos."""
+"""``wslbench zoo``: list, describe, verify, draw, build, annotate, import, export, pull, push and synthesise zoos."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from wslbench.cli.zoo_hub import pull, push
 from wslbench.cli.zoo_import import import_
 from wslbench.cli.zoo_plot import plot
 from wslbench.cli.zoo_report import report
+from wslbench.cli.zoo_synthesise import synthesise
 
 app = typer.Typer(
     name="zoo",
-    help="List, describe, verify, draw, build, annotate, import, export, pull and push model zoos.",
+    help="List, describe, verify, draw, build, annotate, import, export, pull, push and synthesise model zoos.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -29,6 +30,7 @@ app.command()(push)
 app.command()(export)
 app.command()(plot)
 app.command()(report)
+app.command()(synthesise)
 
 NameOrPath = Annotated[
     str, typer.Argument(metavar="ZOO", help="Name of an embedded zoo, a zoo's folder, or hf://OWNER/NAME.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -9,11 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from wslbench.encodings.spectra import SPECTRA, spectra
-from wslbench.zoo.models import FloatArray, Models
+from wslbench.zoo.models import FloatArray, Models, Stack
 
 PERCENTILES: Final = (0, 25, 50, 75, 100)
 STATISTICS: Final = ("mean", "std", *(f"p{percentile}" for percentile in PERCENTILES))
-_BLOCK_BYTES = 64 * 1024**2
 
 
 def statistics(models: Models, *, spectral: bool = False) -> pd.DataFrame:
@@ -42,33 +42,38 @@ def statistics(models: Models, *, spectral: bool = False) -> pd.DataFrame:
     A row depends on its own model alone. Memory beyond the result stays below 200 MB, or what one model takes (with
     ``spectral`` a few times what its largest matrix takes in float64).
     """
-    rows = len(models)
-    columns: dict[str, npt.NDArray[np.float64]] = {}
-    for stack in models.by_architecture():
+    stacks = models.by_architecture()
+    named = dict.fromkeys(name for stack in stacks for name in _columns(stack, spectral))
+    place = {name: column for column, name in enumerate(named)}
+    table = np.full((len(place), len(models)), np.nan)  # as a data frame holds its columns: there is no second copy
+    for stack in stacks:
         for name in stack.keys():  # noqa: SIM118 - a Stack is no mapping
-            tensor = stack[name]
-            described = dict(zip(STATISTICS, _tensor_statistics(tensor).T, strict=True))
-            if spectral and tensor.ndim > 2:
-                described |= zip(SPECTRA, spectra(tensor).T, strict=True)
-            for statistic, values in described.items():
-                column = columns.setdefault(f"{name}.{statistic}", np.full(rows, np.nan))
-                column[stack.positions] = values
-    return pd.DataFrame(columns, index=pd.Index(models.ids, name="model_id"))
+            first = 0
+            for block in stack.blocks(name):
+                rows = stack.positions[first : first + len(block)]
+                first += len(block)
+                for statistic, values in _described(block, spectral):
+                    table[place[f"{name}.{statistic}"], rows] = values
+    return pd.DataFrame(table.T, index=pd.Index(models.ids, name="model_id"), columns=list(place), copy=False)
 
 
-def _tensor_statistics(stack: FloatArray) -> npt.NDArray[np.float64]:
-    """``[models, len(STATISTICS)]`` of one tensor, in blocks of models so that copies stay small."""
-    flat = stack.reshape(len(stack), -1)
-    result = np.empty((len(flat), len(STATISTICS)))
-    block = max(1, _BLOCK_BYTES // max(1, flat[:1].nbytes))
-    for first in range(0, len(flat), block):
-        values = flat[first : first + block]
-        here = result[first : first + block]
-        mean = values.mean(axis=1, dtype=np.float64)
-        here[:, 0] = mean
-        here[:, 1] = _deviation(values, mean)
-        here[:, 2:] = _percentiles(np.sort(values, axis=1))
-    return result
+def _columns(stack: Stack, spectral: bool) -> Iterator[str]:
+    for name in stack.keys():  # noqa: SIM118 - a Stack is no mapping
+        of_matrices = SPECTRA if spectral and len(stack.shape(name)) > 1 else ()
+        yield from (f"{name}.{statistic}" for statistic in (*STATISTICS, *of_matrices))
+
+
+def _described(block: FloatArray, spectral: bool) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
+    """Names and values ``[models]`` of everything that is said of a tensor ``[models, *shape]``."""
+    yield from zip(STATISTICS, _tensor_statistics(block.reshape(len(block), -1)).T, strict=True)
+    if spectral and block.ndim > 2:
+        yield from zip(SPECTRA, spectra(block).T, strict=True)
+
+
+def _tensor_statistics(values: FloatArray) -> npt.NDArray[np.float64]:
+    """``[models, len(STATISTICS)]`` of one tensor ``[models, entries]``."""
+    mean = values.mean(axis=1, dtype=np.float64)
+    return np.column_stack([mean, _deviation(values, mean), _percentiles(np.sort(values, axis=1))])
 
 
 def _deviation(values: FloatArray, mean: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

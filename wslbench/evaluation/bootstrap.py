@@ -31,6 +31,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 RESAMPLES = 1000
+_DRAWN = 100  # resamples at a time
 LEVEL = 0.95
 PLAIN_TAIL = (1 - LEVEL) / 2  # of a percentile interval with very many units
 
@@ -87,7 +88,10 @@ def draw_resamples(problem: Problem, count: int = RESAMPLES) -> Resamples:
     weights = np.ones((1 + count, len(units)))
     strata = _strata(problem, unit, len(units))
     for stratum in strata:
-        weights[1:, stratum] = generator.multinomial(len(stratum), np.full(len(stratum), 1 / len(stratum)), size=count)
+        even = np.full(len(stratum), 1 / len(stratum))
+        for first in range(1, 1 + count, _DRAWN):  # the same draws as all at once, which of many cells is a large array
+            part = slice(first, min(first + _DRAWN, 1 + count))
+            weights[part, stratum] = generator.multinomial(len(stratum), even, size=part.stop - part.start)
     names = tuple(str(name) for name in units)
     return Resamples(seed, names, unit, cell, weights, expanded_tail(len(units), len(strata)))
 

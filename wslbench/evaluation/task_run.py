@@ -155,6 +155,9 @@ class TaskRun(Run):
     def notes(self) -> Iterator[str]:
         """What a reader of the result should know: what was not covered, what was not run."""
         yield from super().notes()
+        for zoo in self.zoos:
+            if zoo.card.synthetic:
+                yield f"The zoo {zoo.name} is synthetic: its networks were never trained. The leaderboard refuses it."
         reasons = {name: reason for entry in self.entries.values() for name, reason in entry.unsupported.items()}
         for architecture, reason in sorted(reasons.items()):
             yield f"The architecture {architecture} is not supported by the method ({reason}): chance stands in."

@@ -211,7 +211,13 @@ class TaskChecker:
                     self._zoos[name] = self._open_zoo(name)
         except (ZooError, TaskError) as error:
             raise ResultError(f"it cannot be checked: {error}") from error
-        return [self._zoos[name] for name in self._task.zoos]
+        opened = [self._zoos[name] for name in self._task.zoos]
+        for zoo in opened:
+            if zoo.card.synthetic:
+                raise ResultError(
+                    f"the zoo {zoo.name} is synthetic: its networks were never trained, and no result on it is shown."
+                )
+        return opened
 
 
 def _with_floors(task: Task, folders: Sequence[Path]) -> Path:

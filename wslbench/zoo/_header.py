@@ -34,15 +34,15 @@ class Header(NamedTuple):
     data_start: int
 
 
-def header_length(prefix: bytes, file_bytes: int, label: str) -> int:
-    """Length of the JSON header, from the first 8 bytes of a file."""
+def header_length(prefix: bytes, file_bytes: int, label: str, most: int = MAX_HEADER_BYTES) -> int:
+    """Length of the JSON header, from the first 8 bytes of a file; no more than ``most`` bytes are read."""
     if len(prefix) < 8:
         raise ZooDamagedError(f"{label} is damaged: {file_bytes} bytes are too few for a safetensors file")
     length = int.from_bytes(prefix[:8], "little")
-    if length > MAX_HEADER_BYTES or 8 + length > file_bytes:
+    if length > most or 8 + length > file_bytes:
         raise ZooDamagedError(
             f"{label} is damaged: it announces a header of {length} bytes "
-            f"(the file has {file_bytes}, at most {MAX_HEADER_BYTES} are read)"
+            f"(the file has {file_bytes}, at most {most} are read)"
         )
     return length
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,6 +15,7 @@ from wslbench.zoo.models import FloatArray, Models, Source, Stack
 from wslbench.zoo.shards import map_descriptor, stack_size, write_tensors
 
 _LABEL = "the bundle of models"
+_MAX_HEADER_BYTES: Final = 2**26  # ids and positions stand in it, some 30 bytes a model
 
 
 class _StackRecord(BaseModel):
@@ -62,12 +62,12 @@ def write_bundle(models: Models, file: BinaryIO, ids: Sequence[str]) -> None:
         for number, stack in enumerate(stacks)
         for name in stack.keys()  # noqa: SIM118 - a Stack is no mapping
     }
-    write_tensors(file, shapes, partial(_tensor, stacks), {"contents": contents.model_dump_json()})
+    write_tensors(file, shapes, partial(_blocks, stacks), {"contents": contents.model_dump_json()})
 
 
-def _tensor(stacks: list[Stack], key: str) -> FloatArray:
+def _blocks(stacks: list[Stack], key: str) -> Iterator[FloatArray]:
     number, name = key.split("/", 1)
-    return stacks[int(number)][name]
+    return stacks[int(number)].blocks(name)
 
 
 def read_bundle(fd: int) -> Models:
@@ -78,10 +78,10 @@ def read_bundle(fd: int) -> Models:
     ZooDamagedError
         If the file is not a bundle or contradicts itself.
     """
-    tensors, metadata = map_descriptor(fd, _LABEL)
+    tensors, metadata = map_descriptor(fd, _LABEL, _MAX_HEADER_BYTES)
     try:
-        contents = _Contents.model_validate(json.loads(metadata["contents"]))
-    except (KeyError, ValueError, RecursionError, ValidationError) as error:
+        contents = _Contents.model_validate_json(metadata["contents"])
+    except (KeyError, ValidationError) as error:
         raise ZooDamagedError(f"{_LABEL} is damaged: its table of contents cannot be read") from error
     count = len(contents.ids)
     which = np.full(count, -1, np.intp)

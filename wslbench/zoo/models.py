@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, Final, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.intp]
+BLOCK_BYTES: Final = 16 * 2**20
 
 
 class Source:
@@ -142,22 +144,43 @@ class Stack:
         ZooFormatError
             If shards of one architecture disagree about the tensor.
         """
-        used = np.unique(self._which)
+        return self._read(name, slice(None))
+
+    def blocks(self, name: str, max_bytes: int = BLOCK_BYTES) -> Iterator[FloatArray]:
+        """The models' tensor in blocks of consecutive models, so that no more than a block need be in memory.
+
+        Parameters
+        ----------
+        name
+            Of the tensor.
+        max_bytes
+            A block's size; one model's tensor is never cut.
+
+        Returns
+        -------
+        Arrays ``[some models, *shape]``, which put together are ``self[name]``; raises as that does.
+        """
+        step = max(1, max_bytes // max(1, 4 * math.prod(self.shape(name))))
+        return (self._read(name, slice(first, first + step)) for first in range(0, len(self), step))
+
+    def _read(self, name: str, part: slice) -> FloatArray:
+        which, rows = self._which[part], self._rows[part]
+        used = np.unique(which)
         if len(used) == 1:
             tensor = self._sources[used[0]].tensors[name]
-            first = int(self._rows[0])
-            if np.array_equal(self._rows, np.arange(first, first + len(self))):
-                whole: FloatArray = tensor[first : first + len(self)]
+            first = int(rows[0])
+            if np.array_equal(rows, np.arange(first, first + len(rows))):
+                whole: FloatArray = tensor[first : first + len(rows)]
                 return whole
-            stacked: FloatArray = tensor[self._rows]
+            stacked: FloatArray = tensor[rows]
         else:
-            stacked = np.empty((len(self), *self.shape(name)), np.float32)
+            stacked = np.empty((len(rows), *self.shape(name)), np.float32)
             for source in used:
                 tensor = self._sources[source].tensors.get(name, _NOTHING)
                 if tensor.shape[1:] != stacked.shape[1:]:
                     raise ZooFormatError(f"tensor {name!r} of architecture {self.name!r} differs between shards")
-                here = self._which == source
-                stacked[here] = tensor[self._rows[here]]
+                here = which == source
+                stacked[here] = tensor[rows[here]]
         stacked.flags.writeable = False
         return stacked
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from wslbench.architectures import Architecture
 
 FORMAT_VERSION: Final = 1
+SYNTHETIC: Final = "synthetic"  # the entry of a recipe that marks a zoo whose networks were never trained
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,127}")
 _SHARD_PATH = re.compile(rf"weights/{_NAME.pattern}/[0-9]+-[0-9]+\.safetensors")
@@ -128,6 +129,11 @@ class ZooCard(_Record):
         """
         commitment = self.recipe.get("seed_commitment")
         return self.name if commitment is None else f"{self.name}/{commitment}"
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether weights and annotations were made up, for tests of scale; the leaderboard takes no result on it."""
+        return SYNTHETIC in self.recipe
 
     def content(self) -> dict[str, Any]:
         """What the hash of annotations covers; a field that came later counts where it is set."""

@@ -1,4 +1,4 @@
-"""Writing a zoo: cells are staged as they finish, then compacted into the zoo format at one stroke."""
+"""Writing a zoo: cells are staged as they finish, then compacted at one stroke; or weights are streamed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from wslbench.zoo.reader import Zoo
 from wslbench.zoo.schema import ZooCard
 from wslbench.zoo.splits import Split
 from wslbench.zoo.staging import StagedCell, Staging
+from wslbench.zoo.weight_sources import MakeBlocks, StagedWeights, StreamedWeights
+
+_STREAMED = ".streamed"  # no name of a cell begins with a dot
 
 
 class ZooWriter:
@@ -113,9 +116,45 @@ class ZooWriter:
         check_card(card, table)
         # Inside the staging folder, so that what a killed compaction leaves goes away with it.
         with new_folder(self.destination, inside=self._staging.folder) as folder:
-            placed, weights = compact_weights(folder, card, table, self._staging)
+            placed, weights = compact_weights(folder, card, table, StagedWeights(self._staging, table))
             write_annotations(folder, card, placed, pairs, splits, weights)
             self._staging.note_zoo(weights.hash)
+        self._staging.remove()
+        return Zoo(self.destination)
+
+    def stream(
+        self, card: ZooCard, table: pd.DataFrame, pairs: pd.DataFrame, splits: Sequence[Split], weights: MakeBlocks
+    ) -> Zoo:
+        """Write the zoo from weights that are made as they are written; no cell is staged, and no tensor held whole.
+
+        A killed call leaves the shards that it has finished in the staging folder, and the next one goes on from there.
+
+        Parameters
+        ----------
+        card, table, pairs, splits
+            As for :meth:`compact`.
+        weights
+            Makes a shard's tensor, block by block; the same whenever it is asked, as the recipe says it all.
+
+        Returns
+        -------
+        Zoo
+            The finished zoo.
+
+        Raises
+        ------
+        ZooError
+            If the destination is taken meanwhile, or card, table and splits do not fit each other.
+        """
+        self._refuse_taken()
+        check_card(card, table)
+        folder = self._staging.folder / _STREAMED
+        folder.mkdir(exist_ok=True)
+        placed, entry = compact_weights(folder, card, table, StreamedWeights(weights))
+        shutil.rmtree(folder / "splits", ignore_errors=True)  # of a call that was killed this far on
+        write_annotations(folder, card, placed, pairs, splits, entry)
+        self._staging.note_zoo(entry.hash)
+        folder.rename(self.destination)
         self._staging.remove()
         return Zoo(self.destination)
 

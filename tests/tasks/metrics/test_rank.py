@@ -8,9 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from wslbench.tasks.metrics import rank
+from wslbench.tasks.metrics import pair_sums, rank
 
 ONE_UNIT_EACH = np.arange(40)
+
+
+@pytest.fixture(autouse=True, params=["all pairs", "sums of tiles"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few models go through all pairs and many do not; everything here has to hold of both ways."""
+    if request.param == "sums of tiles":
+        monkeypatch.setattr(rank, "_MANY", 0)
+        monkeypatch.setattr(pair_sums, "_TILE", 4)
+        monkeypatch.setattr(pair_sums, "_BLOCK_VALUES", 100)
+        monkeypatch.setattr(rank, "_RANKED", 100)
 
 
 def sample(seed: int, levels: int | None, size: int = 40) -> tuple[np.ndarray, np.ndarray]:

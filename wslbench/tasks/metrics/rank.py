@@ -14,22 +14,22 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from wslbench.tasks.metrics.pair_sums import PairSums, pair_sums
 from wslbench.tasks.metrics.ratio import ratio
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 _BLOCK = 512  # rows of the sign matrix at a time: memory stays linear in the number of models
+_MANY = 2048  # models, from which on going through all their pairs takes longer than not to
+_RANKED = 2**20  # models of resamples that are ranked at a time
 
 
 def kendall_tau(truth: FloatArray, prediction: FloatArray, unit: IntArray, weights: FloatArray) -> FloatArray:
     """Kendall's τ_b (Kendall 1945), equal to scipy's where every weight is 1."""
-    unit, weights = _present(unit, weights)
-    agreement, truth_pairs, prediction_pairs = _pair_counts(truth, prediction, unit, weights.shape[1])
-    numerator = _resampled_pairs(agreement, weights)
-    untied_truth = _resampled_pairs(truth_pairs, weights)
-    untied = untied_truth * _resampled_pairs(prediction_pairs, weights)
-    return np.where(untied_truth > 0, ratio(numerator, np.sqrt(untied), otherwise=0.0), np.nan)
+    pairs = _pair_sums(truth, prediction, unit, weights)
+    untied = pairs.truth * pairs.prediction
+    return np.where(pairs.truth > 0, ratio(pairs.agreement, np.sqrt(untied), otherwise=0.0), np.nan)
 
 
 def tie_ceiling(truth: FloatArray, unit: IntArray, weights: FloatArray) -> FloatArray:
@@ -37,16 +37,18 @@ def tie_ceiling(truth: FloatArray, unit: IntArray, weights: FloatArray) -> Float
 
     ``√(1 − f)`` with f the share of tied pairs of targets: what a perfect but continuous predictor can reach.
     """
-    unit, weights = _present(unit, weights)
-    everything = np.arange(len(truth), dtype=np.float64)
-    _, truth_pairs, all_pairs = _pair_counts(truth, everything, unit, weights.shape[1])
-    untied, every = _resampled_pairs(truth_pairs, weights), _resampled_pairs(all_pairs, weights)
-    return np.where(untied > 0, np.sqrt(ratio(untied, every)), np.nan)
+    pairs = _pair_sums(truth, np.arange(len(truth), dtype=np.float64), unit, weights)
+    return np.where(pairs.truth > 0, np.sqrt(ratio(pairs.truth, pairs.prediction)), np.nan)
 
 
 def spearman(truth: FloatArray, prediction: FloatArray, unit: IntArray, weights: FloatArray) -> FloatArray:
     """Spearman's ρ: Pearson's correlation of mid-ranks, ranked anew in every resample."""
-    row_weights = weights[:, unit]
+    step = max(1, _RANKED // max(1, len(truth)))
+    firsts = range(0, len(weights), step)
+    return np.concatenate([_spearman(truth, prediction, weights[first : first + step, unit]) for first in firsts])
+
+
+def _spearman(truth: FloatArray, prediction: FloatArray, row_weights: FloatArray) -> FloatArray:
     x, y = _centred_ranks(truth, row_weights), _centred_ranks(prediction, row_weights)
     spread_x, spread_y = (row_weights * x * x).sum(axis=1), (row_weights * y * y).sum(axis=1)
     product = (row_weights * x * y).sum(axis=1)
@@ -82,6 +84,15 @@ def _present(unit: IntArray, weights: FloatArray) -> tuple[IntArray, FloatArray]
     """Units and weights without the units that hold none of the models: matrices grow with their square."""
     present, renumbered = np.unique(unit, return_inverse=True)
     return renumbered, weights[:, present]
+
+
+def _pair_sums(truth: FloatArray, prediction: FloatArray, unit: IntArray, weights: FloatArray) -> PairSums:
+    """Sums over pairs of models in every resample; the same to the bit by either way."""
+    unit, weights = _present(unit, weights)
+    if len(truth) > _MANY:
+        return pair_sums(truth, prediction, unit, weights)
+    between = _pair_counts(truth, prediction, unit, weights.shape[1])
+    return PairSums(*(_resampled_pairs(counts, weights) for counts in between))
 
 
 def _pair_counts(
