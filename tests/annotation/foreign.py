@@ -31,7 +31,7 @@ def foreign_zoo(built: Zoo, path: Path, keep=lambda row: True, change=None, data
             "recipe": {},
             "phase_rule": None,
             "annotation": None,
-            "data_set": DataSetCard(name=data_set or built.card.data_set.name, train_size=1200, test_size=597),
+            "data_set": DataSetCard(name=data_set or built.card.data_set.name, train_size=240, test_size=120),
         }
     )
     writer = ZooWriter(path, {"foreign": True})
@@ -52,8 +52,10 @@ def foreign_zoo(built: Zoo, path: Path, keep=lambda row: True, change=None, data
 
 
 OPTIONS = {
+    "train_subset": 240,
+    "test_subset": 120,
     "label_noise": 0.1,
-    "curve": {"epochs": 1, "batch_size": 400, "learning_rate": 0.05, "schedule": "cosine"},
+    "curve": {"epochs": 1, "batch_size": 80, "learning_rate": 0.05, "schedule": "cosine"},
     "hessian": {"subset_size": 32, "maximum_probes": 8, "lanczos_iterations": 3},
     "cutoffs": {"train_loss": 1.5, "cka": 0.6},
     "longer_curve_pairs": 1,

@@ -18,7 +18,7 @@ CELLS = {
 """Two cells each, and the seed pairs that are compared: a curve takes seconds."""
 
 
-@pytest.fixture(scope="module", params=CELLS)
+@pytest.fixture(scope="module", params=["digits-cnn", pytest.param("convection-pinn", marks=pytest.mark.slow)])
 def measured(request):
     zoo = wslbench.load_zoo(request.param)
     options = options_of(zoo)

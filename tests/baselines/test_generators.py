@@ -25,8 +25,12 @@ def context(seed: int = 0) -> Context:
     return Context(UNIT.task, phases, groups, seed, "cpu", math.inf, target_phase=UNIT.target_phase)
 
 
-def drawn(name: str, seed: int = 0, count: int = 16, models: Any = None, phases: Any = None) -> dict[str, torch.Tensor]:
+def drawn(
+    name: str, seed: int = 0, count: int = 16, models: Any = None, phases: Any = None, epochs: int | None = None
+) -> dict[str, torch.Tensor]:
     method = getattr(load_baseline(name), GENERATORS[name])()
+    if epochs is not None:
+        method.settings = method.settings._replace(epochs=epochs)
     method.fit(UNIT.train if models is None else models, UNIT.phases if phases is None else phases, context(seed))
     result: dict[str, torch.Tensor] = method.generate(count, context(seed))
     return result
@@ -39,14 +43,15 @@ def of_phase() -> Any:
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_whole_networks_come_out_and_repeat_with_their_seed(name: str) -> None:
-    networks, stack = drawn(name), of_phase()
+    epochs = 10 if name == "diffusion" else None
+    networks, stack = drawn(name, epochs=epochs), of_phase()
     assert list(networks) == list(stack.keys())
     for key, values in networks.items():
         assert values.shape == (16, *stack.shape(key))
         assert values.dtype == torch.float32
         assert torch.isfinite(values).all()
         assert not key.endswith("running_var") or (values > 0).all()
-    again, other = drawn(name), drawn(name, seed=1)
+    again, other = drawn(name, epochs=epochs), drawn(name, seed=1, epochs=epochs)
     assert all(torch.equal(networks[key], again[key]) for key in networks)
     assert any(not torch.equal(networks[key], other[key]) for key in networks)
 
@@ -102,6 +107,7 @@ def test_the_target_phase_is_told_by_the_context() -> None:
     assert any(np.array_equal(first, values) for values in stack["conv1.weight"])
 
 
+@pytest.mark.slow
 def test_diffusion_finds_the_one_direction_in_which_networks_differ() -> None:
     """Networks on a line: a normal law a weight, which knows of no other weight, has next to nothing along it."""
     stack, random = of_phase(), np.random.default_rng(0)

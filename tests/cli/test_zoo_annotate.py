@@ -54,6 +54,7 @@ def test_two_processes_annotate_a_zoo(bare, tmp_path):
     assert not staging_folder(zoo.path).exists()
 
 
+@pytest.mark.slow
 def test_ray_measures_the_same(built, bare, tmp_path, monkeypatch):
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")

@@ -53,6 +53,7 @@ def same_numbers(first: Path, second: Path) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_numbers_and_one_that_is_killed_loses_nothing(
     run, write_method: WriteMethod, tmp_path: Path
 ) -> None:

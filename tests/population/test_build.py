@@ -66,6 +66,7 @@ def test_one_process_grows_the_same_zoo(grown, tmp_path):
         build_zoo(tiny_recipe(), tmp_path / "tiny", jobs=1)
 
 
+@pytest.mark.slow
 def test_killed_half_way_it_goes_on_where_it_was(grown, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(TINY))

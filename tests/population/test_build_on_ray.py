@@ -10,6 +10,7 @@ from wslbench.population.build import build_zoo
 pytest.importorskip("ray")
 
 
+@pytest.mark.slow
 def test_ray_grows_the_same_zoo(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")

@@ -14,8 +14,8 @@ from wslbench.population.checks import disk_bytes, tensor_bytes, zoo_bytes
 
 
 def test_a_batch_larger_than_the_train_set(tmp_path):
-    recipe = tiny_recipe(optimisation={"epochs": 2, "batch_size": 1300})
-    with pytest.raises(RecipeError, match=r"width=1_learning_rate=0.01.*larger than the train set \(1200\)"):
+    recipe = tiny_recipe(optimisation={"epochs": 2, "batch_size": 250})
+    with pytest.raises(RecipeError, match=r"width=1_learning_rate=0.01.*larger than the train set \(240\)"):
         build_zoo(recipe, tmp_path / "zoo")
     assert list(tmp_path.iterdir()) == []
 

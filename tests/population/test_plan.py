@@ -32,7 +32,7 @@ def test_counts_of_a_small_zoo():
     assert [load.parameters for load in plan.loads] == [54 + 19 + 90, 216 + 38 + 170]
     assert plan.parameters == 18 * (163 + 424)
     assert plan.data.here
-    assert (plan.data.train_size, plan.data.test_size) == (1200, 597)
+    assert (plan.data.train_size, plan.data.test_size) == (240, 120)
     assert plan.time.seconds > 0
     assert plan.zoo_bytes < plan.peak_bytes
 
@@ -63,12 +63,12 @@ def test_operations_of_a_physics_network_by_hand():
 
 
 def test_work_of_a_cell_by_hand():
-    recipe = tiny_recipe(curve=TINY["curve"] | {"epochs": 7, "batch_size": 500})
-    work = work_of_cell(recipe, plan_data(recipe), batch_size=200, normalised=True)
+    recipe = tiny_recipe(curve=TINY["curve"] | {"epochs": 7, "batch_size": 100})
+    work = work_of_cell(recipe, plan_data(recipe), batch_size=40, normalised=True)
     assert work == CellWork(
-        training=3 * 4 * 1200,  # the runs go on for twice their 2 epochs
-        curves=(3 + 3) * 7 * 1000,  # three pairs twice, incomplete batches left out
-        evaluation=3 * 3 * (2 * 1200 + 597) + 3 * 2 * 597 + (6 + 3) * 5 * (2 * 1200 + 597),  # and straight lines
+        training=3 * 4 * 240,  # the runs go on for twice their 2 epochs
+        curves=(3 + 3) * 7 * 200,  # three pairs twice, incomplete batches left out
+        evaluation=3 * 3 * (2 * 240 + 120) + 3 * 2 * 120 + (6 + 3) * 5 * (2 * 240 + 120),  # and straight lines
         hessian=3 * (8 + 3) * (32 + 32),  # of both sides
     )
 
@@ -76,8 +76,8 @@ def test_work_of_a_cell_by_hand():
 @pytest.mark.parametrize(("check", "epochs"), [("none", 2), ("longer", 6)])
 def test_a_check_of_unfinished_cells_costs_its_epochs(check, epochs):
     recipe = tiny_recipe(unfinished_check=check)
-    work = work_of_cell(recipe, plan_data(recipe), batch_size=200, normalised=True)
-    assert work.training == 3 * epochs * 1200
+    work = work_of_cell(recipe, plan_data(recipe), batch_size=40, normalised=True)
+    assert work.training == 3 * epochs * 240
 
 
 def test_totals_are_the_sum_over_loads_and_a_step_is_three_forward_passes():
@@ -85,7 +85,7 @@ def test_totals_are_the_sum_over_loads_and_a_step_is_three_forward_passes():
     plan = plan_of(recipe, jobs=1)
     assert plan.operations.total == pytest.approx(sum(load.operations.total for load in plan.loads))
     for load in plan.loads:
-        assert load.run_training == pytest.approx(3 * forward_flops(recipe, plan.data, load.load) * 4 * 1200)
+        assert load.run_training == pytest.approx(3 * forward_flops(recipe, plan.data, load.load) * 4 * 240)
         assert load.operations.training == pytest.approx(9 * load.run_training)
 
 

@@ -12,7 +12,7 @@ from wslbench.population.build import build_zoo
 from wslbench.population.objective import make_objective
 from wslbench.population.recipe_file import load_recipe
 
-ANNEALED = {"epochs": 3, "batch_size": 200, "schedule": "one_cycle"}
+ANNEALED = {"epochs": 3, "batch_size": 40, "schedule": "one_cycle"}
 
 
 def train(recipe):
@@ -44,12 +44,12 @@ def test_a_zoo_that_does_not_ask_says_so(tmp_path):
 
 def test_batch_size_as_temperature_groups_the_runs(tmp_path):
     recipe = tiny_recipe(
-        temperature={"column": "batch_size", "label": "batch size", "values": [100, 300], "sets": "batch_size"},
+        temperature={"column": "batch_size", "label": "batch size", "values": [20, 60], "sets": "batch_size"},
         optimisation={"epochs": 2, "learning_rate": 0.05},
     )
-    assert [(block.batch_size, len(block.cells)) for block in blocks_of(recipe)] == [(100, 1), (300, 1)] * 2
+    assert [(block.batch_size, len(block.cells)) for block in blocks_of(recipe)] == [(20, 1), (60, 1)] * 2
     zoo = build_zoo(recipe, tmp_path / "zoo", engine=Here()).zoo
-    assert set(zoo.table["batch_size"]) == {100, 300}
+    assert set(zoo.table["batch_size"]) == {20, 60}
     assert set(zoo.table["learning_rate"]) == {0.05}
 
 

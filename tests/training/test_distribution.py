@@ -1,6 +1,7 @@
 """Networks of a stack end where those of the plain loop end: the same distribution, from other random numbers."""
 
 import numpy as np
+import pytest
 import torch
 from scipy.stats import ks_2samp, mannwhitneyu
 from torch.nn.functional import cross_entropy
@@ -46,6 +47,7 @@ def plain(inputs, labels):
     return np.array(losses), np.array(accuracies)
 
 
+@pytest.mark.slow
 def test_losses_and_accuracies_at_the_end_are_of_one_distribution():
     data = load_dataset("digits")
     inputs, labels = torch.from_numpy(data.train_inputs[:IMAGES]), torch.from_numpy(data.train_labels[:IMAGES])

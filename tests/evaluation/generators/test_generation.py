@@ -158,6 +158,7 @@ def test_what_is_no_draw_is_a_typed_failure(
     assert len(record.units) == 2
 
 
+@pytest.mark.slow
 def test_data_are_seen_in_the_track_that_says_so(seeds: Seeds, tmp_path: Path) -> None:
     generate = "from sklearn.datasets import load_digits\nassert len(load_digits().data)\nreturn drawn"
     record = run(seeds, tmp_path, generate, more="privilege = 'data'")

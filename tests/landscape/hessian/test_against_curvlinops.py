@@ -44,6 +44,7 @@ def test_products(problem):
         assert torch.allclose(image, expected, atol=1e-3 * expected.abs().max().item())
 
 
+@pytest.mark.slow
 def test_top_eigenvalues(problem):
     stack, objective, operators = problem
     found = top_eigenvalues(stack, objective, SAMPLES, [0, 1], count=2, iterations=60, relative_tolerance=1e-4)
