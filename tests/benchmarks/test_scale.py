@@ -1,8 +1,8 @@
 """Work on up to 100,000 checkpoints: how time and memory grow with their number, and with the size of networks.
 
-Time has to grow in proportion: the exponent of a power law through the sizes is printed. Memory must not grow with the
-weights: the same number of checkpoints with 13 times the weights takes the same. What it grows by with the number of
-checkpoints is what is known of each, its row in tables, which is told apart and limited. Sizes are set by
+Processor time has to grow in proportion: the exponent of a power law through the sizes is printed. Memory must not grow
+with the weights: the same number of checkpoints with 13 times the weights takes the same. What it grows by with the
+number of checkpoints is what is known of each, its row in tables, which is told apart and limited. Sizes are set by
 ``WSLBENCH_SCALE``, the largest (100000): its half, quarter and eighth are measured, too.
 """
 
