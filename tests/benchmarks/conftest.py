@@ -10,6 +10,7 @@ import pytest
 import torch
 
 RATIOS: list[tuple[str, float, float]] = []
+REPORTS: dict[str, list[str]] = {}  # other tables, by heading
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +45,12 @@ def against(benchmark, request):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """A line a benchmark: seconds of ours, of the obvious way, and their ratio."""
+    """A line a benchmark: seconds of ours, of the obvious way, and their ratio; then other tables."""
     if RATIOS:
         terminalreporter.section("ours against the obvious way (medians)")
         for name, mine, theirs in RATIOS:
             terminalreporter.write_line(f"{name:58s} {mine:9.4f} s {theirs:9.4f} s   {theirs / mine:6.1f}×")
+    for heading, lines in REPORTS.items():
+        terminalreporter.section(heading)
+        for line in lines:
+            terminalreporter.write_line(line)

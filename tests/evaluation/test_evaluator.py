@@ -17,6 +17,7 @@ from tests.zoos import NAME
 from wslbench.errors import MethodError, ResultError, UnknownTaskError, WslbenchError, ZooDamagedError, ZooVersionError
 from wslbench.evaluation import Limits, Progress, ResultRecord, Settings, evaluate, read_record
 from wslbench.evaluation.tier import TIER
+from wslbench.population.synthetic_zoo import synthesise_zoo
 
 PHASE, ACCURACY = f"{NAME}.phase", f"{NAME}.test-accuracy"
 GOOD = """
@@ -83,6 +84,15 @@ def test_results_are_written_where_and_as_they_are_promised(run, write_method: W
     assert records[0].metrics["balanced_accuracy"].value == pytest.approx(np.mean(scores))
     assert records[0].metrics["balanced_accuracy"].value > 0.5
     assert set(records[1].metrics) >= {"r2", "kendall_tau", "spearman", "mae"}
+
+
+def test_results_on_a_synthetic_zoo_say_so(run, write_method: WriteMethod, tmp_path: Path) -> None:
+    zoo = synthesise_zoo(tmp_path / "zoo", 100)
+    book = tiny_tasks(tmp_path, zoo.name)
+    (record,) = run(write_method(good()), (f"{zoo.name}.phase",), book=book, zoos={zoo.name: zoo})
+    assert record.status == "ok"
+    assert record.metrics["balanced_accuracy"].value > 0.5
+    assert any("is synthetic" in warning for warning in record.warnings)
 
 
 def test_numbers_do_not_depend_on_jobs_nor_on_forking(run, write_method: WriteMethod, tmp_path: Path) -> None:

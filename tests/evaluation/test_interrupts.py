@@ -78,7 +78,7 @@ def journaled(tmp_path: Path) -> dict[str, float]:
     return {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("seed-*.json")}
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_end_of_the_evaluation_is_the_end_of_its_processes(command: list[str], tmp_path: Path, how: int) -> None:
     process = start(command)
     wait_until(lambda: stuck(process))

@@ -109,6 +109,6 @@ def test_files_are_read_by_many_threads_at_once(write_method: WriteMethod) -> No
     gc.set_threshold(20)
     try:
         with ThreadPoolExecutor(6) as threads:
-            assert len(set(threads.map(read, range(200)))) == 1
+            assert len(set(threads.map(read, range(100)))) == 1
     finally:
         gc.set_threshold(*kept)

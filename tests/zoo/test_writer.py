@@ -306,6 +306,8 @@ def test_an_interrupted_stream_goes_on_after_its_last_whole_shard(writer: ZooWri
     assert not writer.destination.exists()
     third = asked[-1]
     asked.clear()
+    killed = writer.destination.with_name("zoo.partial") / ".streamed" / "weights" / "w2" / ".2-0.safetensors.half"
+    killed.write_text("half a shard, as SIGKILL leaves it")
 
     def counting(shard: Shard, name: str) -> Iterator[np.ndarray]:
         asked.append(shard.path)

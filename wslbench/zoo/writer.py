@@ -150,8 +150,10 @@ class ZooWriter:
         check_card(card, table)
         folder = self._staging.folder / _STREAMED
         folder.mkdir(exist_ok=True)
+        for unfinished in folder.rglob(".*"):  # what a killed call was writing; it would be in the zoo to stay
+            unfinished.unlink()
+        shutil.rmtree(folder / "splits", ignore_errors=True)
         placed, entry = compact_weights(folder, card, table, StreamedWeights(weights))
-        shutil.rmtree(folder / "splits", ignore_errors=True)  # of a call that was killed this far on
         write_annotations(folder, card, placed, pairs, splits, entry)
         self._staging.note_zoo(entry.hash)
         folder.rename(self.destination)

@@ -213,7 +213,9 @@ def test_the_same_zoo_gives_the_same_bytes(report, annotated, tmp_path):
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-@pytest.mark.parametrize("name", embedded_zoos())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "digits-cnn" else pytest.mark.slow) for name in embedded_zoos()]
+)
 def test_embedded_zoos_have_a_whole_report(name, tmp_path):
     contents = write_report(load_zoo(name), tmp_path / "out")
     whole(tmp_path / "out")
