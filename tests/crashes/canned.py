@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 
 class Canned:
     """A function that computes every answer once.
@@ -28,3 +31,29 @@ class Canned:
         if name not in self._known:
             self._known[name] = self._function(*arguments, **named)
         return self._known[name]
+
+
+class CannedCells:
+    """A measurement of cells that is done once, of all together, and then answered for any of them.
+
+    Parameters
+    ----------
+    cells, epoch
+        Which of the arguments the cells are, and the epoch, where there is one.
+    """
+
+    def __init__(self, function: Callable[..., Any], cells: int, epoch: int | None = None) -> None:
+        self._function, self._cells, self._epoch = function, cells, epoch
+        self._known: dict[int, tuple[list[str], Any]] = {}
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        cells = arguments[self._cells]
+        epoch = 0 if self._epoch is None else arguments[self._epoch]
+        if epoch not in self._known:
+            rows = [cell.cell_id for cell in cells for _ in cell.seeds]
+            self._known[epoch] = rows, self._function(*arguments, **named)
+        rows, answer = self._known[epoch]
+        asked = {cell.cell_id for cell in cells}
+        if isinstance(answer, pd.DataFrame):
+            return answer[answer["cell_id"].isin(asked)].reset_index(drop=True)
+        return {name: values[np.isin(rows, list(asked))] for name, values in answer.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,10 @@ import pytest
 import yaml
 
 from tests.annotation.foreign import OPTIONS, foreign_zoo
-from tests.crashes.canned import Canned
+from tests.crashes.canned import Canned, CannedCells
 from tests.engines.here import Here
 from tests.population.recipes import TINY, tiny_recipe
 from wslbench.annotation import jobs
-from wslbench.annotation.measurement import CellRuns
 from wslbench.evaluation import assignment, task_run, work
 from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.method_info import Declared
@@ -39,23 +38,14 @@ SMALL = TINY | {
 @pytest.fixture(scope="package")
 def computed() -> Iterator[None]:
     """Growing and annotating compute everything once, and the latter what the former has computed."""
-    names = {
-        "measure_runs": lambda cells, stack, epoch, *_: (_ids(cells), epoch),
-        "measure_hessians": lambda zoo, cells, *_: _ids(cells),
-        "measure_pairs": lambda zoo, cells, stack, epoch, *_: (_ids(cells), epoch),
-    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grow, "train_block", Canned(grow.train_block, lambda recipe, block, *_: block.key))
-        for function, name in names.items():
-            measure = Canned(getattr(measurement, function), name)
-            patch.setattr(measurement, function, measure)
-            patch.setattr(jobs, function, measure)
+        for name, cells, epoch in (("measure_runs", 0, 2), ("measure_hessians", 1, None), ("measure_pairs", 1, 3)):
+            measure = CannedCells(getattr(measurement, name), cells, epoch)
+            patch.setattr(measurement, name, measure)
+            patch.setattr(jobs, name, measure)
         patch.setattr(jobs, "_pass_size", lambda *_: None)
         yield
-
-
-def _ids(cells: Sequence[CellRuns]) -> tuple[str, ...]:
-    return tuple(cell.cell_id for cell in cells)
 
 
 @pytest.fixture(scope="package")

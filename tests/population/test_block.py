@@ -10,6 +10,7 @@ from wslbench.population.block import train_block
 from wslbench.population.blocks import blocks_of
 from wslbench.population.measurement import measure_block
 from wslbench.population.objective import make_objective, recipe_dataset
+from wslbench.population.trained_blocks import read_block, save_block
 from wslbench.training.training_data import with_label_noise
 
 
@@ -22,6 +23,20 @@ def recipe():
 def trained(recipe):
     block = next(blocks_of(recipe))
     return train_block(recipe, block, make_objective(recipe, block.runs(recipe)))
+
+
+def test_a_trained_block_comes_back_as_it_was_and_in_its_order(recipe, trained, tmp_path):
+    block = next(blocks_of(recipe))
+    save_block(tmp_path / "block.safetensors", trained)
+    back = read_block(tmp_path / "block.safetensors", block)
+    assert list(back.checkpoints) == list(trained.checkpoints)
+    for epoch, stack in trained.checkpoints.items():
+        for before, after in (
+            (stack.parameters, back.checkpoints[epoch].parameters),
+            (stack.statistics, back.checkpoints[epoch].statistics),
+        ):
+            assert list(after) == list(before)  # random vectors over the parameters are drawn in this order
+            assert all(torch.equal(after[name], before[name]) for name in before)
 
 
 def test_label_noise_is_exact_fixed_and_never_the_true_class():

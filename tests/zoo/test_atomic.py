@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from wslbench.zoo.atomic import new_folder, replacing, write_text
+from tests.crashes.dying import changes
+from wslbench.zoo.atomic import clear_leftovers, new_folder, remove_folder, replacing, write_text
 from wslbench.zoo.exchange import exchange
 
 WRITERS = pytest.mark.parametrize("writer", [replacing, new_folder])
@@ -48,6 +50,18 @@ def test_two_living_writers_leave_each_other_alone(writer: Writer, tmp_path: Pat
         if mine.is_dir():
             (tmp_path / "content").rmdir()
     assert list(tmp_path.iterdir()) == [tmp_path / "content"]
+
+
+def test_a_folder_goes_at_one_stroke_and_what_a_kill_leaves_of_it_goes_later(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    for fatal in (None, 2, 3):  # making the place to move it to, moving it, the first of what is in it
+        (folder / "inner").mkdir(parents=True)
+        (folder / "inner" / "file").write_text("content")
+        changes(lambda: remove_folder(folder), tmp_path, fatal)
+        assert not folder.exists() or (folder / "inner" / "file").exists()
+        clear_leftovers(folder)
+        assert list(tmp_path.iterdir()) == ([folder] if fatal == 2 else [])
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_neighbours_of_similar_names_are_nobodys_leftovers(tmp_path: Path) -> None:

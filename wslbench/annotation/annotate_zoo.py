@@ -28,7 +28,7 @@ from wslbench.engines import Engine, make_engine
 from wslbench.errors import ZooError
 from wslbench.training import TRAINER_VERSION
 from wslbench.zoo import Zoo
-from wslbench.zoo.atomic import write_text
+from wslbench.zoo.atomic import clear_leftovers, write_text
 from wslbench.zoo.sole_writer import sole_writer
 from wslbench.zoo.staging import Staging
 from wslbench.zoo.writer import is_displaced, recover, rewrite_annotations
@@ -88,6 +88,7 @@ def annotate_zoo(
     folder = staging_folder(zoo.path)
     with sole_writer(zoo.path, _BUSY.format(zoo.path)):
         recover(zoo.path)
+        clear_leftovers(folder)
         finished = _finished_before(zoo, options, folder)
         if finished is None:
             _measure(zoo, options, fingerprint, folder, engine or make_engine("local", 2), report, device)

@@ -81,9 +81,13 @@ class ModelStack:
 
     @classmethod
     def from_tensors(cls, architecture: Architecture, tensors: Tensors) -> ModelStack:
-        """Divide stacked tensors into parameters and statistics; integer counters are dropped."""
-        parameter_names = {name for name, _ in architecture.module().named_parameters()}
-        kept = {name: tensor.detach().clone() for name, tensor in tensors.items() if tensor.is_floating_point()}
+        """Divide stacked tensors into parameters and statistics, in state-dict order; integer counters are dropped."""
+        module = architecture.module()
+        parameter_names = {name for name, _ in module.named_parameters()}
+        # Random vectors over parameters are drawn in this order; files have another, and are to be measured alike.
+        places = {name: place for place, name in enumerate(module.state_dict())}
+        names = sorted(tensors, key=lambda name: places.get(name, len(places)))
+        kept = {name: tensors[name].detach().clone() for name in names if tensors[name].is_floating_point()}
         return cls(
             architecture,
             {name: tensor for name, tensor in kept.items() if name in parameter_names},

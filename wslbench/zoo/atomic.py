@@ -1,7 +1,7 @@
 """Files and folders that appear whole or not at all.
 
 What a killed process leaves is called ``.<name>.unfinished-<random>`` and goes away when the same file or folder is
-written again: who writes one holds a lock on it, and a lock ends with its process.
+written again: who has one in hands holds a lock on it, and a lock ends with its process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
         On a full disk the one of :func:`~wslbench.full_disk.naming`, whatever was raised inside.
     """
     with naming(path):
-        _clear_leftovers(path, path.parent)
+        clear_leftovers(path)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.{_MARK}", dir=path.parent)
         temporary = Path(name)
         try:
@@ -56,7 +56,7 @@ def new_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
     """
     workshop = inside or path.parent
     with naming(path):
-        _clear_leftovers(path, workshop)
+        clear_leftovers(path, inside)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.{_MARK}", dir=workshop))
         descriptor = os.open(temporary, os.O_RDONLY)
         try:
@@ -75,8 +75,26 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _clear_leftovers(path: Path, workshop: Path) -> None:
-    """Remove what was to become ``path`` and has nobody any more who writes it."""
+def remove_folder(path: Path) -> None:
+    """Take a folder away, at one stroke for whoever looks; :func:`clear_leftovers` finishes that after a kill."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        _hold(descriptor)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.{_MARK}", dir=path.parent))
+        path.rename(temporary)  # over the empty folder
+        shutil.rmtree(temporary)
+    finally:
+        os.close(descriptor)
+
+
+def clear_leftovers(path: Path, inside: Path | None = None) -> None:
+    """Remove what was to become ``path``, or had been it, and is in nobody's hands any more.
+
+    It stands beside ``path``, or ``inside`` another folder; where there is none, there is nothing to be removed.
+    """
+    workshop = inside or path.parent
+    if not workshop.is_dir():
+        return
     prefix = f".{path.name}.{_MARK}"
     with os.scandir(workshop) as entries:
         leftovers = [entry.path for entry in entries if entry.name.startswith(prefix)]

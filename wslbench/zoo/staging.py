@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from wslbench.errors import ZooError, ZooFormatError
-from wslbench.zoo.atomic import new_folder, write_text
+from wslbench.zoo.atomic import new_folder, remove_folder, write_text
 from wslbench.zoo.hashing import hash_json
 from wslbench.zoo.models import FloatArray
 from wslbench.zoo.schema import is_name
@@ -93,14 +92,8 @@ class Staging:
         return cls(folder, recipe), noted["compacted"]
 
     def remove(self) -> None:
-        """Take it away; the record goes last, so that a removal that was killed can be finished."""
-        for path in self.folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != _RECORD:
-                path.unlink()
-        (self.folder / _RECORD).unlink()
-        self.folder.rmdir()
+        """Take it away, at one stroke for whoever looks."""
+        remove_folder(self.folder)
 
     def staged(self) -> set[str]:
         """Ids of the cells that are finished."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from wslbench.errors import ZooError
 from wslbench.full_disk import naming
-from wslbench.zoo.atomic import new_folder
+from wslbench.zoo.atomic import clear_leftovers, new_folder
 from wslbench.zoo.compaction import check_card, compact_weights, write_annotations
 from wslbench.zoo.exchange import exchange
 from wslbench.zoo.models import FloatArray
@@ -51,6 +51,7 @@ class ZooWriter:
 
         It is removed now. None where there is no such zoo.
         """
+        clear_leftovers(_staging_folder(destination))
         behind = Staging.behind(_staging_folder(destination), recipe)
         if behind is None:
             return None
