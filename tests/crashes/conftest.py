@@ -29,8 +29,8 @@ SMALL = TINY | {
     "temperature": {"column": "learning_rate", "label": "learning rate", "values": [0.01, 0.05]},
     "unfinished_check": "none",
     "stacking": "one_by_one",
-    "optimisation": {"epochs": 2, "batch_size": 600},
-    "curve": {"epochs": 1, "batch_size": 1200, "learning_rate": 0.05, "schedule": "cosine"},
+    "optimisation": {"epochs": 2, "batch_size": 120},
+    "curve": {"epochs": 1, "batch_size": 240, "learning_rate": 0.05, "schedule": "cosine"},
     "hessian": {"subset_size": 8, "maximum_probes": 8, "lanczos_iterations": 2},
 }
 

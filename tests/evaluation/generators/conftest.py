@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.population.recipes import tiny_recipe
+from tests.population.recipes import TINY, tiny_recipe
 from wslbench.evaluation.generators.reference import Comparators, HeldOut, Reference
 from wslbench.generation import comparators
 from wslbench.population.build import build_zoo
@@ -44,11 +44,14 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Seeds:
     folder = tmp_path_factory.mktemp("seeds")
     recipe = tiny_recipe(
         name=NAME,
+        train_subset=600,
+        test_subset=300,
+        curve=TINY["curve"] | {"batch_size": 200},
         load={"column": "width", "label": "width", "values": [2]},
         temperature={"column": "learning_rate", "label": "learning rate", "values": [0.05, 0.1]},
         seeds=40,
         early_epoch=None,
-        optimisation={"epochs": 6, "batch_size": 100},
+        optimisation={"epochs": 6, "batch_size": 50},
         measured_epoch=6,
         unfinished_check="none",
         disjoint_pairs=2,
