@@ -92,7 +92,7 @@ def test_only_trusted_imports_are_preloaded(write_method: WriteMethod) -> None:
 
 def test_files_are_read_by_many_threads_at_once(write_method: WriteMethod) -> None:
     """Python 3.11 counts how deep it parses for all threads together; they change places where rubbish is collected."""
-    path = write_method("def f():\n    return " + " + ".join(["(1, [2, {3: 4}])"] * 500))
+    path = write_method("def f():\n    return " + " + ".join(["(1, [2, {3: 4}])"] * 100))
 
     class Rubbish:
         def __init__(self) -> None:

@@ -11,6 +11,7 @@ import psutil
 import pytest
 import yaml
 
+from tests.engines.here import Here
 from tests.population.recipes import TINY, tiny_recipe
 from wslbench.errors import ZooError
 from wslbench.population.build import build_zoo
@@ -58,6 +59,7 @@ def test_stored_weights_are_what_was_measured(grown):
         assert loss.item() == pytest.approx(row["test_loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_one_process_grows_the_same_zoo(grown, tmp_path):
     alone = build_zoo(tiny_recipe(), tmp_path / "tiny", jobs=1).zoo
     assert alone.versions["weights"] == grown[0].zoo.versions["weights"]
@@ -108,7 +110,7 @@ def test_without_cutoffs_a_small_grid_gets_no_phases_and_says_so(tmp_path):
         load={"column": "width", "label": "width", "values": [1]},
         temperature={"label": "learning rate", "values": [0.01, 0.02]},
     )
-    zoo, notes = build_zoo(small, tmp_path / "small", jobs=1)
+    zoo, notes = build_zoo(small, tmp_path / "small", engine=Here())
     assert zoo.card.phase_rule is None
     assert zoo.table["phase"].isna().all()
     assert any("no phases" in note for note in notes)

@@ -170,8 +170,8 @@ def few_steps(recipe: Recipe) -> Recipe:
     return Recipe.model_validate(plain | {"train_subset": 16, "test_subset": 8})
 
 
-# One of each kind of data here; other networks, and the same with other data, are in the long run (`pytest -m slow`).
-QUICK = {"resnet18-svhn", "vit-cifar10", "gpt-openwebtext"}
+# Images and text here; other networks, and the same with other data, are in the long run (`pytest -m slow`).
+QUICK = {"resnet18-svhn", "gpt-openwebtext"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in RUNS])
