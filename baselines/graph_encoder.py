@@ -29,7 +29,9 @@ from torch_geometric.data import Batch
 from torch_geometric.utils import degree
 
 from wslbench import Models
-from wslbench.encodings import graphs
+from wslbench.architectures import Architecture
+from wslbench.encodings import graphs, topology
+from wslbench.errors import ArchitectureError, EncodingError
 from wslbench.typing import Context
 
 AGGREGATIONS: Final = 3  # mean, maximum, standard deviation
@@ -77,6 +79,14 @@ class GraphEncoder:
 
     def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008 - it cannot be changed
         self.settings = settings
+
+    def supports(self, architecture: Architecture) -> str | None:
+        """Why an architecture cannot be read: what its units are, and what connects them, has to be known."""
+        try:
+            topology(architecture)
+        except (ArchitectureError, EncodingError) as error:
+            return f"{architecture.builder} networks have no neural graph: {error}"
+        return None
 
     def fit(self, models: Models, target: npt.NDArray[Any], context: Context) -> None:
         """Train with early stopping on held-out cells of the train models."""

@@ -15,6 +15,7 @@ from tests.architectures.cases import CASES
 from tests.baselines.made import load_baseline
 from tests.encodings.test_graphs import random_models
 from wslbench import Models, symmetry
+from wslbench.architectures import Architecture
 from wslbench.evaluation.synthetic import synthetic_unit
 from wslbench.evaluation.unit import Unit
 from wslbench.typing import Context
@@ -98,6 +99,7 @@ def test_networks_of_another_builder_are_read(method: Any) -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_every_builder_is_taken(case: Any) -> None:
+    assert encoder.GraphEncoder().supports(case.architecture) is None
     models: Models = random_models(case.architecture, count=4)
     unit = VALUES
     method = encoder.GraphEncoder(trained_for(1))
@@ -108,6 +110,13 @@ def test_every_builder_is_taken(case: Any) -> None:
     assert np.isfinite(prediction).all()
     permuted = method.predict(symmetry.disguise(models, seed=1, scaling=False))
     np.testing.assert_allclose(permuted, prediction, rtol=1e-3, atol=1e-4)
+
+
+def test_networks_of_tensors_alone_are_declined() -> None:
+    """As imported with nothing said of them: nobody knows which of their units are connected."""
+    reason = encoder.GraphEncoder().supports(Architecture(builder="tensors", arguments={"fc.weight": [3, 2]}))
+    assert reason.startswith("tensors networks have no neural graph: ")
+    assert "do not say which inputs they take" in reason
 
 
 def test_large_graphs_are_seen_in_fewer_epochs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from tests.symmetry.networks import ARCHITECTURES
 from wslbench import symmetry
 from wslbench.architectures import Architecture
 from wslbench.encodings import graphs
-from wslbench.encodings.topology import EDGE_KINDS, NODE_FEATURES, NODE_KINDS, _Builder, topology
+from wslbench.encodings.graph_topology import EDGE_KINDS, NODE_FEATURES, NODE_KINDS, _Builder, topology
 from wslbench.errors import EncodingError
 from wslbench.symmetry.derivation import followed
 from wslbench.zoo import Models, Source
@@ -185,6 +185,12 @@ def test_a_tensor_without_a_place_is_named() -> None:
     flow, shapes = followed(net, torch.randn(2, 1, 9, 9))
     with pytest.raises(EncodingError, match=r"tensors 1\.weight, 1\.bias have no place in a neural graph"):
         _Builder(flow, shapes).build()
+
+
+def test_names_that_load_torch_are_functions_whatever_was_imported_before() -> None:
+    assert (wslbench.encodings.graphs, wslbench.encodings.topology) == (graphs, topology)
+    with pytest.raises(AttributeError, match="no attribute 'graph'"):
+        _ = wslbench.encodings.graph
 
 
 def test_the_embedded_zoos_are_encoded_whole() -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch_geometric.data import Batch, Data
 
-from wslbench.encodings.topology import EDGE_KINDS, NODE_FEATURES, Topology, topology
+from wslbench.encodings.graph_topology import EDGE_KINDS, NODE_FEATURES, Topology, topology
 from wslbench.errors import EncodingError
 from wslbench.zoo.models import Models, Stack
 
