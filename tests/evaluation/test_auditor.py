@@ -164,7 +164,7 @@ def test_the_audit_is_a_column_of_the_table(board) -> None:
     assert shown.audits == {"half": audited}
     row = next(row for row in table_rows(shown.records, None, shown.audits) if row.name == "half")
     assert row.audit == audited
-    page = render_markdown([shown], [])
+    page = render_markdown([shown], [], None)
     assert f"{audited.permutation.score_drop:.3f} · {audited.scaling.score_drop:.3f}" in page.replace("-0.000", "0.000")
 
 

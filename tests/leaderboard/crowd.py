@@ -22,7 +22,7 @@ from wslbench.leaderboard import Results, read_results
 from wslbench.leaderboard.checking import Entry
 from wslbench.leaderboard.points import MOST, Points
 from wslbench.leaderboard.results import TaskEntries
-from wslbench.tasks import Task, TaskBook
+from wslbench.tasks import PHASES, Task, TaskBook
 from wslbench.zoo import Zoo
 
 TARGETS = ("phase", "test-accuracy", "loss-gap", "phase@new-load", "test-accuracy@new-load", "loss-gap@new-load")
@@ -59,7 +59,7 @@ def _renamed(task: Task, number: int) -> Task:
 
 def _everyone(entries: Sequence[Entry], task: Task, methods: int, random: np.random.Generator) -> list[Entry]:
     model = next(entry for entry in entries if entry.record.method.name == "model")
-    floors = [_of_task(entry, task) for entry in entries if entry is not model]
+    floors = [_answered(_of_task(entry, task), random) for entry in entries if entry is not model]
     return [*floors, *(_moved(model, task, f"method_{number:03}", random) for number in range(methods - len(floors)))]
 
 
@@ -70,17 +70,22 @@ def _of_task(entry: Entry, task: Task) -> Entry:
 
 def _moved(entry: Entry, task: Task, name: str, random: np.random.Generator) -> Entry:
     """The result of another method: every estimate and every draw moved by one amount, points by noise."""
-    entry = _of_task(entry, task)
+    entry = _answered(_of_task(entry, task), random)
     record, by = entry.record, float(random.normal(0, 0.05))
     metrics = {metric: _moved_estimate(estimate, by) for metric, estimate in record.metrics.items()}
     cost = record.cost.model_copy(update={"fit_seconds": float(random.lognormal(2, 1.5))})
-    points = entry.points
-    if points is not None:
-        truth = random.normal(size=MOST)
-        points = Points(truth, truth + random.normal(0, 0.5, size=MOST), random.integers(0, 5, size=MOST))
     method = record.method.model_copy(update={"name": name, "file": f"{name}.py"})
     moved = record.model_copy(update={"method": method, "metrics": metrics, "cost": cost})
-    return Entry(moved, entry.draws + by + random.normal(0, 0.02, size=len(entry.draws)), entry.tail, points)
+    return Entry(moved, entry.draws + by + random.normal(0, 0.02, size=len(entry.draws)), entry.tail, entry.points)
+
+
+def _answered(entry: Entry, random: np.random.Generator) -> Entry:
+    """The same with as many points as a picture has at most; the truth is one, whoever answers."""
+    if entry.points is None:
+        return entry
+    truth = np.sin(np.arange(MOST))
+    points = Points(truth, truth + random.normal(0, 0.5, size=MOST), np.arange(MOST) % len(PHASES))
+    return replace(entry, points=points)
 
 
 def _moved_estimate(estimate: Estimate, by: float) -> Estimate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,8 @@ from scipy import stats
 
 from wslbench.evaluation.bootstrap import expanded_tail
 from wslbench.leaderboard.across import across
-from wslbench.leaderboard.aggregate import aggregate
+from wslbench.leaderboard.aggregate import aggregate, aggregates
+from wslbench.leaderboard.board import Board
 
 RESAMPLES = 1000
 
@@ -108,17 +110,29 @@ def test_the_oracle_and_floors_have_ranks_but_do_not_compete():
     assert found.first == {"mine": 1.0}
 
 
+def test_suites_that_share_tasks_say_what_each_says_alone():
+    boards = [board(name, {"one": value, "other": 0.5, "mine": 0.4}) for name, value in (("a", 0.6), ("b", 0.3))]
+    boards.append(board("c", {"one": 0.7, "mine": 0.9}))
+    ids = [each.task.id for each in boards]
+    whole = Board(boards, {"some": ids[:2], "all": ids, "last": ids[2:]})
+    found = aggregates(whole)
+    assert found["last"] is None
+    for name, members in (("some", boards[:2]), ("all", boards)):
+        np.testing.assert_equal(asdict(found[name]), asdict(aggregate(members)))
+    assert sorted(found["all"].methods) == ["mine", "one"]
+
+
 def test_one_task_or_one_method_is_no_aggregate():
     assert aggregate([board("a", {"one": 0.5, "other": 0.6})]) is None
     assert aggregate([board("a", {"one": 0.5}), board("b", {"one": 0.5})]) is None
-    assert across([board("a", {"one": 0.5, "other": 0.6})]) == []
+    assert across(aggregate([board("a", {"one": 0.5, "other": 0.6})])) == []
 
 
 def test_the_section_shows_the_numbers_of_the_aggregate():
     won, lost = {"one": 0.9, "other": 0.1, "rare": 0.5}, {"one": 0.1, "other": 0.9}
     boards = [board("a", won), board("b", won), board("c", lost)]
     found = aggregate(boards)
-    _, what, _, ranks, _, chances = across(boards)
+    _, what, _, ranks, _, chances = across(aggregate(boards))
     assert what.startswith("3 tasks of 3 targets.")
     assert f"τ of {found.stability:.2f}" in what
     assert "rare (2)" in what

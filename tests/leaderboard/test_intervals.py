@@ -7,7 +7,7 @@ import pytest
 
 from wslbench.evaluation.bootstrap import interval
 from wslbench.leaderboard.aggregate import _improvement, _interval_over_tasks
-from wslbench.leaderboard.intervals import intervals
+from wslbench.leaderboard.intervals import intervals, row_quantiles
 from wslbench.leaderboard.standings import Standings, _ranks
 
 
@@ -72,3 +72,10 @@ def test_ranks_found_many_at_once_are_those_found_one_by_one(spread: float) -> N
             expected[name] = expected[leader]
     assert _ranks(draws, 0.025) == expected
     assert list(_ranks(draws, 0.025)) == names
+
+
+@pytest.mark.parametrize("fractions", [[0.025, 0.975], [0.0, 1.0], [0.5, 0.1, 1 / 3]])
+@pytest.mark.parametrize("count", [1, 2, 7, 1000])
+def test_quantiles_of_rows_are_numpys(count, fractions) -> None:
+    rows = np.random.default_rng(count).normal(size=(9, count))
+    np.testing.assert_array_equal(row_quantiles(rows, fractions), np.quantile(rows, fractions, axis=1).T)

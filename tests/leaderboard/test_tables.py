@@ -13,6 +13,7 @@ from tests.zoos import NAME
 from wslbench.evaluation.result_files import read_record
 from wslbench.evaluation.result_schema import Estimate
 from wslbench.leaderboard import make_boards, read_results, render_markdown, render_task_table
+from wslbench.leaderboard.aggregate import aggregate
 from wslbench.leaderboard.columns import number, with_interval
 from wslbench.leaderboard.rows import table_rows
 from wslbench.zoo import load_zoo
@@ -101,7 +102,8 @@ def test_square_brackets_in_a_name_are_no_markup(results: Path) -> None:
 def test_markdown_has_the_same_rows_and_names_what_is_not_shown(results: Path, built_tiny_zoo: Path, tmp_path) -> None:
     book, zoo = tiny_tasks(tmp_path), load_zoo(built_tiny_zoo)
     found = read_results([results], book, book.select(), lambda name: zoo)
-    page = render_markdown(make_boards(found), ["a|b\nis broken"])
+    boards = make_boards(found)
+    page = render_markdown(boards, ["a|b\nis broken"], aggregate(boards))
     assert page.count("\n## ") == 5
     assert f"## {NAME}.loss-gap\n" in page
     assert "cannot be resolved" in page

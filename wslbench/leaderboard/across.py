@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Final
 
 from wslbench.evaluation.bootstrap import Interval
-from wslbench.leaderboard.aggregate import Aggregate, aggregate
-from wslbench.leaderboard.board import TaskBoard
+from wslbench.leaderboard.aggregate import Aggregate
+
+MOST_SHOWN: Final = 24  # methods in the table of pairs; a wider one nobody reads
 
 RANKS = """\
 Rank of a method among those of this table, averaged over tasks; only methods with a result on every task take part, a
@@ -21,9 +22,8 @@ with its 95 % interval over targets; .50 where nothing tells them apart. How muc
 """
 
 
-def across(boards: Sequence[TaskBoard]) -> list[str]:
+def across(found: Aggregate | None) -> list[str]:
     """The section, or nothing where fewer than two tasks or methods can be put together."""
-    found = aggregate(boards)
     if found is None:
         return []
     return ["## Across tasks\n", _what(found), RANKS, _ranks(found), IMPROVEMENT, _improvement(found)]
@@ -56,15 +56,20 @@ def _ends(interval: Interval) -> str:
 
 
 def _improvement(found: Aggregate) -> str:
-    lines = ["| | " + " | ".join(found.methods) + " |", "|---|" + "---:|" * len(found.methods)]
-    for one in found.methods:
-        cells = ["–" if one == other else _chance(found.improves(one, other)) for other in found.methods]
+    shown = found.methods[:MOST_SHOWN]
+    lines = ["| | " + " | ".join(shown) + " |", "|---|" + "---:|" * len(shown)]
+    ends = (found.improvement, found.improvement_low, found.improvement_high)
+    for place, one in enumerate(shown):
+        row = zip(*(each[place, : len(shown)].tolist() for each in ends), strict=True)
+        cells = ["–" if other == place else _chance(*chance) for other, chance in enumerate(row)]
         lines.append(f"| {one} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    left_out = len(found.methods) - len(shown)
+    said = f"\n{left_out} more methods: `wslbench leaderboard compare A B`.\n" if left_out else ""
+    return "\n".join(lines) + "\n" + said
 
 
-def _chance(interval: Interval) -> str:
-    return f"{_share(interval.value)} [{_share(interval.low)}, {_share(interval.high)}]"
+def _chance(value: float, low: float, high: float) -> str:
+    return f"{_share(value)} [{_share(low)}, {_share(high)}]"
 
 
 def _share(value: float) -> str:

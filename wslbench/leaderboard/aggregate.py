@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,8 @@ from scipy import stats
 
 from wslbench.evaluation.bootstrap import Interval, expanded_tail, interval
 from wslbench.evaluation.floors import LEGAL_FLOORS, ORACLE
-from wslbench.leaderboard.board import TaskBoard
+from wslbench.leaderboard.board import Board, TaskBoard
+from wslbench.leaderboard.intervals import row_quantiles
 from wslbench.leaderboard.standings import is_ranked
 from wslbench.tasks.metrics.registry import METRICS
 
@@ -89,8 +90,26 @@ class Aggregate:
         return Interval(float(self.improvement[at]), float(self.improvement_low[at]), float(self.improvement_high[at]))
 
 
+def aggregates(board: Board) -> dict[str, Aggregate | None]:
+    """What each suite's tasks say together, by suite; what suites share is worked out once."""
+    known: dict[tuple[str, tuple[str, ...]], _Race] = {}
+    return {name: _aggregate(board.suite(name), known) for name in board.suites}
+
+
 def aggregate(boards: Sequence[TaskBoard]) -> Aggregate | None:
     """What a suite's boards say together; None with fewer than two tasks or two methods that have them all."""
+    return _aggregate(boards, {})
+
+
+class _Race(NamedTuple):
+    """Some methods on a task: headlines and ranks ``[methods, 1 + resamples]``, and who improves on whom."""
+
+    draws: FloatArray
+    ranks: FloatArray
+    improvement: FloatArray
+
+
+def _aggregate(boards: Sequence[TaskBoard], known: dict[tuple[str, tuple[str, ...]], _Race]) -> Aggregate | None:
     boards = [board for board in boards if board.entries]
     having: dict[str, int] = {}
     contenders: set[str] = set()
@@ -101,24 +120,28 @@ def aggregate(boards: Sequence[TaskBoard]) -> Aggregate | None:
             if is_ranked(entry) or (entry.record.status != "ok" and entry.record.method.privilege != "hyperparameters"):
                 contenders.add(name)
     contenders -= {*LEGAL_FLOORS, ORACLE}
-    names = sorted(name for name, count in having.items() if count == len(boards))
+    names = tuple(sorted(name for name, count in having.items() if count == len(boards)))
     if len(boards) < 2 or len(names) < 2:
         return None
     targets = tuple(dict.fromkeys(_target(board) for board in boards))
     weights = _drawn_targets(boards, targets)
     # Of very many methods, fewer resamples are compared; the first column is the task itself.
     step = max(1, len(names) ** 2 * TASK_RESAMPLES // _COMPARISONS)
-    draws = [np.hstack([each[:, :1], each[:, 1::step]]) for each in (_draws(board, names) for board in boards)]
-    met = np.vstack([weights[:1], weights[1::step]])
+    weights = np.vstack([weights[:1], weights[1::step]])
+    races = []
+    for board in boards:
+        key = board.task.id, names  # which decide on `step`
+        if key not in known:
+            known[key] = _race_of(_draws(board, names), step)
+        races.append(known[key])
     tail = expanded_tail(len(targets))
-    ranks = [stats.rankdata(-values, axis=0) for values in draws]
-    mean_rank = np.mean(ranks, axis=0)
-    over_tasks = _weighted(ranks, met)
-    chance = np.stack([_improvement(values) for values in draws])
+    mean_rank = np.mean([race.ranks for race in races], axis=0)
+    over_tasks = _weighted([race.ranks for race in races], weights)
+    chance = np.stack([race.improvement for race in races])
     ends = _interval_over_tasks(chance, weights, tail)
     order = sorted(range(len(names)), key=lambda place: (mean_rank[place, 0], names[place]))
     racing = [place for place in order if names[place] in contenders]
-    first, stability = _race(draws, met, racing)
+    first, stability = _winners([race.draws for race in races], weights, racing)
     return Aggregate(
         tasks=tuple(board.task.id for board in boards),
         targets=targets,
@@ -134,6 +157,11 @@ def aggregate(boards: Sequence[TaskBoard]) -> Aggregate | None:
         improvement_low=ends[0][np.ix_(order, order)],
         improvement_high=ends[1][np.ix_(order, order)],
     )
+
+
+def _race_of(draws: FloatArray, step: int) -> _Race:
+    some = np.hstack([draws[:, :1], draws[:, 1::step]])
+    return _Race(some, stats.rankdata(-some, axis=0), _improvement(some))
 
 
 def _target(board: TaskBoard) -> str:
@@ -190,14 +218,16 @@ def _interval_over_tasks(chance: FloatArray, weights: FloatArray, tail: float) -
     low, high = np.full((count, count), 0.5), np.full((count, count), 0.5)
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
         some = slice(start, start + _PAIRS_AT_ONCE)
-        ends = np.quantile(pairs[some] @ shares, [tail, 1 - tail], axis=1)
+        ends = row_quantiles(pairs[some] @ shares, [tail, 1 - tail]).T
         places = upper[0][some], upper[1][some]
         low[places], high[places] = ends
         low[places[::-1]], high[places[::-1]] = 1 - ends[1], 1 - ends[0]
     return low, high
 
 
-def _race(draws: Sequence[FloatArray], weights: FloatArray, racing: Sequence[int]) -> tuple[list[float], float | None]:
+def _winners(
+    draws: Sequence[FloatArray], weights: FloatArray, racing: Sequence[int]
+) -> tuple[list[float], float | None]:
     """How often each contender is first, and how much of their order stays, when tasks and units are drawn anew."""
     if not racing:
         return [], None

@@ -9,7 +9,9 @@ from functools import cached_property
 from wslbench.evaluation.audit_schema import AuditRecord
 from wslbench.evaluation.result_schema import Estimate, ResultRecord
 from wslbench.leaderboard.checking import Entry
+from wslbench.leaderboard.columns import Filled, filled
 from wslbench.leaderboard.results import Results
+from wslbench.leaderboard.rows import table_rows
 from wslbench.leaderboard.standings import Standings, standings
 from wslbench.tasks import Task, TaskBook
 
@@ -35,6 +37,12 @@ class TaskBoard:
     def audits(self) -> Mapping[str, AuditRecord]:
         """The audits of those methods that have one."""
         return {entry.record.method.name: entry.audit for entry in self.entries if entry.audit is not None}
+
+    @cached_property
+    def table(self) -> Filled:
+        """The table of a task that has results: every page that shows it has the same cells."""
+        rows = table_rows(self.records, self.standings.ranks, self.audits, self.elsewhere)
+        return filled(self.records[0].task, rows)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from wslbench.bundled import bundled_path
 from wslbench.errors import ResultError
+from wslbench.leaderboard.aggregate import aggregate, aggregates
 from wslbench.leaderboard.board import Board, TaskBoard, make_board
 from wslbench.leaderboard.export import board_data
-from wslbench.leaderboard.markdown import reading_of, render_markdown
+from wslbench.leaderboard.markdown import reading_of, render_markdown, with_reading
 from wslbench.leaderboard.results import Results
 from wslbench.leaderboard.site import write_site
 from wslbench.leaderboard.tables import to_csv, to_json, to_latex
@@ -62,25 +63,22 @@ def _without_collection() -> Iterator[None]:
 
 
 def _build(board: Board, suite: str, folder: Path, open_zoo: Callable[[str], Zoo]) -> list[Path]:
-    data = board_data(board)
+    together = aggregates(board)
+    data = board_data(board, together)
+    pages = {name: render_markdown(board.suite(name), board.problems, together[name]) for name in board.suites}
     tables = folder / "tables"
     texts = {tables / "board.json": to_json(data), tables / "results.csv": to_csv(data)}
     texts |= {tables / f"{name}.tex": to_latex(data, name) for name in data["suites"]}
-    texts |= {tables / f"{name}.md": page_of(board, name) for name in data["suites"]}
+    texts |= {tables / f"{name}.md": pages[name] for name in data["suites"]}
     try:
         tables.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
             write_text(path, text)
     except OSError as error:
         raise ResultError(f"The tables {tables} cannot be written: {error}") from error
-    write_page(board.suite(suite), board.problems, folder / "README.md")
+    _write_page(pages[suite], folder / "README.md")
     site = write_site(board, data, folder / "site", suite=suite, open_zoo=open_zoo, methods=bundled_path("baselines"))
     return [*texts, folder / "README.md", *site]
-
-
-def page_of(board: Board, suite: str) -> str:
-    """A suite's tables as Markdown."""
-    return render_markdown(board.suite(suite), board.problems)
 
 
 def write_page(boards: Sequence[TaskBoard], problems: Sequence[str], path: Path) -> None:
@@ -91,8 +89,12 @@ def write_page(boards: Sequence[TaskBoard], problems: Sequence[str], path: Path)
     ResultError
         If the file cannot be read or written.
     """
+    _write_page(render_markdown(boards, problems, aggregate(boards)), path)
+
+
+def _write_page(page: str, path: Path) -> None:
     try:
         reading = reading_of(path.read_text(encoding="utf-8")) if path.exists() else ""
-        write_text(path, render_markdown(boards, problems, reading))
+        write_text(path, with_reading(page, reading))
     except (OSError, UnicodeDecodeError) as error:
         raise ResultError(f"The page {path} cannot be written: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from wslbench.evaluation.result_schema import Estimate, Lift, TaskRecord
 from wslbench.leaderboard.rows import Row
@@ -81,12 +81,24 @@ COLUMNS: Final[Mapping[str, Callable[[TaskRecord], list[Column]]]] = MappingProx
 )
 
 
-def columns(task: TaskRecord, rows: Sequence[Row] | None = None) -> list[Column]:
-    """The columns of a task's table, in order; of given rows without those in which no row has anything."""
-    every = [column for make in COLUMNS.values() for column in make(task)]
-    if rows is None:
-        return every
-    return [column for column in every if column.essential or any(column.text(row) != NOTHING for row in rows)]
+class Filled(NamedTuple):
+    """A table with its cells: ``texts`` has, for each column, what stands in each row."""
+
+    rows: Sequence[Row]
+    columns: Sequence[Column]
+    texts: Sequence[Sequence[str]]
+
+
+def columns(task: TaskRecord) -> list[Column]:
+    """The columns of a task's table, in order."""
+    return [column for make in COLUMNS.values() for column in make(task)]
+
+
+def filled(task: TaskRecord, rows: Sequence[Row]) -> Filled:
+    """The table of some rows, without the columns in which no row has anything."""
+    every = [(column, [column.text(row) for row in rows]) for column in columns(task)]
+    kept = [(column, texts) for column, texts in every if column.essential or any(text != NOTHING for text in texts)]
+    return Filled(rows, [column for column, _ in kept], [texts for _, texts in kept])
 
 
 def _predicts(task: TaskRecord) -> bool:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from wslbench.evaluation.audit_schema import AuditRecord
 from wslbench.evaluation.result_schema import Estimate, ResultRecord
-from wslbench.leaderboard.columns import Column, columns
+from wslbench.leaderboard.columns import Column, filled
 from wslbench.leaderboard.rows import Role, Row, table_rows
 
 _STYLES: dict[Role, str] = {"method": "bold", "floor": "dim", "oracle": "yellow", "ceiling": "cyan"}
@@ -49,7 +49,7 @@ def render_task_table(
         replace(row, name=f"{_MARK}{row.name}") if row.name == mark else row
         for row in table_rows(records, ranks, audits, elsewhere)
     ]
-    every = [column for column in columns(task, rows) if ranks or column.heading != "#"]
+    every = [column for column in filled(task, rows).columns if ranks or column.heading != "#"]
     shown = _that_fit(every, rows, Console().width if width is None else width)
     table = Table(
         title=escape(f"{task.id} · {task.label} · {task.models} models, {task.cells} cells · tier {_tiers(records)}"),

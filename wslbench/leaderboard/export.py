@@ -16,7 +16,7 @@ import numpy.typing as npt
 import wslbench
 from wslbench.evaluation.bootstrap import Interval
 from wslbench.evaluation.result_schema import Estimate, ResultRecord
-from wslbench.leaderboard.aggregate import Aggregate, aggregate
+from wslbench.leaderboard.aggregate import Aggregate, aggregates
 from wslbench.leaderboard.board import Board, TaskBoard
 from wslbench.leaderboard.checking import Entry
 from wslbench.leaderboard.points import Points
@@ -29,8 +29,13 @@ FORMAT: Final = 1
 Data = dict[str, Any]
 
 
-def board_data(board: Board) -> Data:
+def board_data(board: Board, together: Mapping[str, Aggregate | None] | None = None) -> Data:
     """Everything on the board.
+
+    Parameters
+    ----------
+    together
+        What :func:`~wslbench.leaderboard.aggregate.aggregates` says of this board, where it is known already.
 
     Returns
     -------
@@ -42,7 +47,7 @@ def board_data(board: Board) -> Data:
     * ``methods``: by name, ``role`` (method, floor, oracle), ``description``, ``file``, ``class_name``, ``privilege``,
       ``source_hash``, ``tasks`` (how many have a result);
     * ``tasks``: in order, what was asked, and ``rows``, best first, failures last; an estimate is
-      ``[value, low, high, seed_sd]``;
+      ``[value, low, high, seed_sd]``; ``true`` has ``x`` and ``phase`` of those rows' ``points`` that lack them;
     * ``aggregates``: by suite, mean ranks and probabilities of improvement;
     * ``problems``: what was found and is not shown; ``notes``: what should be known of what is shown.
     """
@@ -66,8 +71,8 @@ def board_data(board: Board) -> Data:
         "tasks": [_task(task) for task in shown],
         "aggregates": {
             name: _aggregate(found)
-            for name, members in suites.items()
-            if (found := aggregate([task for task in shown if task.task.id in set(members)])) is not None
+            for name, found in (aggregates(board) if together is None else together).items()
+            if found is not None
         },
         "problems": list(board.problems),
         "notes": list(board.notes),
@@ -97,6 +102,8 @@ def _methods(boards: Sequence[TaskBoard]) -> Data:
 
 def _task(task: TaskBoard) -> Data:
     record, asked = task.records[0], task.task
+    # True values are the same for every method: written once, half a large board's numbers less.
+    true = next((entry.points for entry in task.entries if entry.points is not None), None)
     return {
         "id": asked.id,
         "zoo": asked.zoo,
@@ -117,7 +124,8 @@ def _task(task: TaskBoard) -> Data:
         "resolvable": task.standings.resolvable,
         "ceilings": {name: _estimates(metrics) for name, metrics in record.ceilings.items()},
         "comparators": _comparators(record),
-        "rows": [_row(entry, task, task.elsewhere.get(entry.record.method.name, {})) for entry in _ordered(task)],
+        "true": None if true is None else {"x": _digits(true.x), "phase": true.phase.tolist()},
+        "rows": [_row(entry, task, true) for entry in _ordered(task)],
     }
 
 
@@ -139,8 +147,9 @@ def _ordered(task: TaskBoard) -> list[Entry]:
     return sorted(task.entries, key=place)
 
 
-def _row(entry: Entry, task: TaskBoard, elsewhere: Mapping[str, Estimate]) -> Data:
+def _row(entry: Entry, task: TaskBoard, true: Points | None) -> Data:
     record = entry.record
+    elsewhere = task.elsewhere.get(record.method.name, {})
     drawn = entry.draws[1:][np.isfinite(entry.draws[1:])]
     return {
         "method": record.method.name,
@@ -161,15 +170,18 @@ def _row(entry: Entry, task: TaskBoard, elsewhere: Mapping[str, Estimate]) -> Da
         "elsewhere": {protocol: _estimate(estimate) for protocol, estimate in elsewhere.items()},
         "cost": record.cost.model_dump(),
         "audit": None if entry.audit is None else _audit(entry),
-        "points": None if entry.points is None else _points(entry.points),
+        "points": None if entry.points is None else _points(entry.points, true),
         "created": record.created.isoformat(),
         "device": record.environment.get("device"),
         "warnings": record.warnings,
     }
 
 
-def _points(points: Points) -> Data:
-    return {"x": _digits(points.x), "y": _digits(points.y), "phase": points.phase.tolist()}
+def _points(points: Points, true: Points | None) -> Data:
+    predicted = {"y": _digits(points.y)}
+    if true is not None and np.array_equal(points.x, true.x) and np.array_equal(points.phase, true.phase):
+        return predicted
+    return {"x": _digits(points.x), **predicted, "phase": points.phase.tolist()}
 
 
 def _digits(values: npt.NDArray[np.float64]) -> list[float]:

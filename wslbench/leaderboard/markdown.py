@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.leaderboard.across import across
+from wslbench.leaderboard.aggregate import Aggregate
 from wslbench.leaderboard.board import TaskBoard
-from wslbench.leaderboard.columns import columns, number
+from wslbench.leaderboard.columns import number
 from wslbench.leaderboard.overview import overview
-from wslbench.leaderboard.rows import table_rows
+
+TITLE = "# wslbench leaderboard\n"
 
 LEGEND = """\
 Intervals are 95 % bootstrap intervals over the held-out units, the same resamples for every method. *Lift* is the
@@ -34,18 +36,22 @@ def reading_of(page: str) -> str:
     return page.split(first, 1)[1].split(last, 1)[0].strip("\n") if first in page and last in page else ""
 
 
-def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], reading: str = "") -> str:
+def with_reading(page: str, reading: str) -> str:
+    """A page with Markdown of one's own before its tables, if there is any."""
+    if not reading:
+        return page
+    return page.replace(TITLE, f"{TITLE}\n{READING[0]}\n\n{reading}\n\n{READING[1]}\n", 1)
+
+
+def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], together: Aggregate | None) -> str:
     """The page: a section a task, then whatever is not shown and why.
 
     Parameters
     ----------
-    reading
-        Markdown of one's own, which stands before the tables.
+    together
+        What :func:`~wslbench.leaderboard.aggregate.aggregate` says of these boards.
     """
-    parts = ["# wslbench leaderboard\n"]
-    if reading:
-        parts.append(f"{READING[0]}\n\n{reading}\n\n{READING[1]}\n")
-    parts += [LEGEND, *overview(boards), *across(boards)]
+    parts = [TITLE, LEGEND, *overview(boards), *across(together)]
     parts += [_section(board) for board in boards if board.records]
     if problems:
         parts.append("## Not shown\n")
@@ -56,8 +62,7 @@ def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], readin
 def _section(board: TaskBoard) -> str:
     records = board.records
     task = records[0].task
-    rows = table_rows(records, board.standings.ranks, board.audits, board.elsewhere)
-    shown = columns(task, rows)
+    _, shown, texts = board.table
     lines = [
         f"## {task.id}\n",
         f"{task.label}, split {task.protocol}: {task.models} models of {task.cells} cells, held out by {task.unit}."
@@ -65,8 +70,8 @@ def _section(board: TaskBoard) -> str:
         "| " + " | ".join(_cell(column.heading) for column in shown) + " |",
         "|" + "|".join("---:" if column.numeric else "---" for column in shown) + "|",
     ]
-    for row in rows:
-        lines.append("| " + " | ".join(_cell(column.text(row)) for column in shown) + " |")
+    for row in zip(*texts, strict=True):
+        lines.append("| " + " | ".join([_cell(text) for text in row]) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -83,4 +88,4 @@ def _left_out(record: ResultRecord) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return text.replace("|", "\\|").replace("\n", " ") if "|" in text or "\n" in text else text

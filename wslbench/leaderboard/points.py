@@ -1,6 +1,6 @@
 """What a picture of a method's answers shows: predicted against true values, or accuracy against novelty.
 
-A few hundred points are as good as thousands for the eye, and keep a page small.
+Some hundred points are as good as thousands for the eye, and keep a page small.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from wslbench.tasks import PHASES, TaskKind
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-MOST: Final = 240
+MOST: Final = 160
 
 
 class Points(NamedTuple):

@@ -32,6 +32,7 @@ def to_csv(data: Data) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for task in data["tasks"]:
+        rows = []
         asked = [_plain(task[name]) for name in ("id", "zoo", "target", "protocol")]
         for row in task["rows"]:
             who = [row["method"], data["methods"][row["method"]]["role"], row["rank"]]
@@ -39,7 +40,8 @@ def to_csv(data: Data) -> str:
             common = [*asked, *map(_plain, who), *map(_plain, how)]
             for metric, phase, estimate in _numbers(task, row):
                 ends = ["" if value is None else repr(value) for value in estimate]
-                writer.writerow([*common, metric, phase, *ends])
+                rows.append([*common, metric, phase, *ends])
+        writer.writerows(rows)
     return buffer.getvalue()
 
 

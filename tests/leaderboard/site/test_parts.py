@@ -93,7 +93,13 @@ def test_one_wild_interval_leaves_room_for_the_others() -> None:
 
 def test_points_lie_where_they_should_whatever_their_order() -> None:
     true, said = [0.0, 1.0, 0.5, float("nan")], [0.0, 1.0, 99.0, 0.0]
-    drawn = predicted_against_true({"x": true, "y": said, "phase": [0, 0, 0, 0]}, 'a "label"', 5)
+    asked = {"x": true, "y": said, "phase": [0, 0, 0, 0]}
+    one = {"x": [0.0], "y": [1.0], "phase": [0]}
+    huge = {"x": [-1e308, 1e308, 0.0], "y": [0.0, 0.0, 0.0], "phase": [0, 1, 0]}
+    drawn, nothing, endless, again = predicted_against_true([asked, one, huge, asked], 'a "label"', 5)
+    assert nothing is None
+    assert endless is None
+    assert again == drawn
     (path,) = re.findall(r'class="p0" d="([^"]+)"', drawn)
     x = y = 0
     places = []
@@ -105,7 +111,8 @@ def test_points_lie_where_they_should_whatever_their_order() -> None:
     assert places[1][1] == min(place[1] for place in places) > 0  # far off: at the upper edge
     assert places[0][0] + places[0][1] == SIDE  # on the diagonal
     assert 'aria-label="a &#34;label&#34;"' in drawn
-    assert predicted_against_true({"x": [0.0], "y": [1.0], "phase": [0]}, "", 5) is None
+    (other,) = predicted_against_true([{**asked, "phase": [7, -1, 2, 0]}], "", 5)
+    assert re.findall(r'class="(p\w)"', other) == ["pn", "p2"]
 
 
 def test_names_in_a_plane_do_not_cover_one_another() -> None:

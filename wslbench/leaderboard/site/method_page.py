@@ -36,12 +36,16 @@ class Answers(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A method on a task: the task and the row as ``board.json`` has them, and the row that columns read."""
+    """A method on a task: the task and the row as ``board.json`` has them, and the row that columns read.
+
+    ``ranked`` methods are on the board; ``picture`` has predicted against true values, if that is what was asked.
+    """
 
     task: Data
     row: Data
     shown: Row
     ranked: int
+    picture: Markup | None
 
 
 def results_by_method(boards: Sequence[TaskBoard], data: Data) -> Mapping[str, list[Result]]:
@@ -51,12 +55,21 @@ def results_by_method(boards: Sequence[TaskBoard], data: Data) -> Mapping[str, l
     for task in data["tasks"]:
         board = by_id[task["id"]]
         records = {record.method.name: record for record in board.records}
-        for row in task["rows"]:
+        for row, picture in zip(task["rows"], _pictures(task, len(data["phases"])), strict=True):
             name = row["method"]
             record = records[name]
             shown = Row(name, role_of(record), record.metrics, record, row["rank"], board.audits.get(name))
-            found[name].append(Result(task, row, shown, len(board.standings.ranks)))
+            found[name].append(Result(task, row, shown, len(board.standings.ranks), picture))
     return found
+
+
+def _pictures(task: Data, phases: int) -> list[Markup | None]:
+    """Of each row, what was predicted against what is true; None for other kinds of answers, and for none."""
+    if task["kind"] != "accuracy_prediction":
+        return [None] * len(task["rows"])
+    nothing: Data = {"x": [], "y": [], "phase": []}
+    points = [nothing if row["points"] is None else {**task["true"], **row["points"]} for row in task["rows"]]
+    return predicted_against_true(points, f"Predicted against true {task['label']} of {task['id']}", phases)
 
 
 def method_page(name: str, found: Sequence[Result], data: Data, addresses: Addresses, methods: Path) -> str:
@@ -69,7 +82,7 @@ def method_page(name: str, found: Sequence[Result], data: Data, addresses: Addre
     """
     about = data["methods"][name]
     fits, memory, parameters = (
-        [row["cost"][name] for _, row, _, _ in found if row["cost"][name] is not None]
+        [row["cost"][name] for _, row, *_ in found if row["cost"][name] is not None]
         for name in ("fit_seconds", "peak_memory_bytes", "parameters")
     )
     return render(
@@ -82,24 +95,24 @@ def method_page(name: str, found: Sequence[Result], data: Data, addresses: Addre
         fit_seconds=sum(fits) if fits else None,
         memory=max(memory) / 2**20 if memory else None,
         parameters=max(parameters) if parameters else None,
-        seeds=sorted({len(row["seeds"]) for _, row, _, _ in found}),
-        tiers=sorted({row["tier"] for _, row, _, _ in found}),
+        seeds=sorted({len(row["seeds"]) for _, row, *_ in found}),
+        tiers=sorted({row["tier"] for _, row, *_ in found}),
         standings=[
             (suite, values["mean_rank"][name], len(values["methods"]))
             for suite, values in data["aggregates"].items()
             if name in values["mean_rank"]
         ],
         table=_table(name, found, addresses),
-        answers=[each for each in (_answers(task, row, data, addresses) for task, row, _, _ in found) if each],
-        failures=[(task, addresses.task(task["id"]), row) for task, row, _, _ in found if row["status"] != "ok"],
+        answers=[each for each in (_answers(each, addresses) for each in found) if each],
+        failures=[(task, addresses.task(task["id"]), row) for task, row, *_ in found if row["status"] != "ok"],
     )
 
 
 def _table(name: str, found: Sequence[Result], addresses: Addresses) -> Table:
-    scales = {"": scale_of([row["metrics"][task["headline"]][:3] for task, row, _, _ in found], 0.0)}
-    scales["lift"] = scale_of([_lift(row) for _, row, _, _ in found], 0.0)
+    scales = {"": scale_of([row["metrics"][task["headline"]][:3] for task, row, *_ in found], 0.0)}
+    scales["lift"] = scale_of([_lift(row) for _, row, *_ in found], 0.0)
     lines = []
-    for task, row, shown, ranked in found:
+    for task, row, shown, ranked, _ in found:
         assert shown.record is not None
         registered = _registered(shown.record.task)
         estimate = row["metrics"][task["headline"]][:3]
@@ -139,16 +152,13 @@ def _lift(row: Data) -> tuple[float | None, float | None, float | None]:
     return (None, None, None) if lift is None else (lift["value"], lift["low"], lift["high"])
 
 
-def _answers(task: Data, row: Data, data: Data, addresses: Addresses) -> Answers | None:
+def _answers(found: Result, addresses: Addresses) -> Answers | None:
+    task, row = found.task, found.row
     link = addresses.task(task["id"])
     said = f"{heading(task['headline'])} {number(row['metrics'][task['headline']][0])}"
     if row["confusion"] is not None:
         return Answers(task["id"], link, said, _confusion(task, row["confusion"]), None)
-    if row["points"] is None or task["kind"] == "weight_generation":
-        return None
-    label = f"Predicted against true {task['label']} of {task['id']}"
-    points = predicted_against_true(row["points"], label, len(data["phases"]))
-    return None if points is None else Answers(task["id"], link, said, None, points)
+    return None if found.picture is None else Answers(task["id"], link, said, None, found.picture)
 
 
 def _confusion(task: Data, confusion: Data) -> Table:

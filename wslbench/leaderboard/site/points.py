@@ -1,4 +1,4 @@
-"""Predicted against true values as a small picture of a few hundred points.
+"""Predicted against true values as small pictures, all methods of a task at once.
 
 A point is a segment of no length with round ends, given by its step from the one before: seven characters, so that a
 page with seventy pictures stays small.
@@ -6,8 +6,9 @@ page with seventy pictures stays small.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,63 +16,115 @@ from markupsafe import Markup, escape
 
 from wslbench.leaderboard.columns import number
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 SIDE: Final = 200
-MOST: Final = 160
 _MARGIN: Final = 8
 _BEYOND: Final = 0.25  # of the true values' range: predictions farther out are drawn at the edge
 
 
-def predicted_against_true(points: dict[str, Sequence[float]], label: str, phases: int) -> Markup | None:
-    """A square with its diagonal; None without two finite points.
+class _Points(NamedTuple):
+    """Finite points ``[n]`` of one picture, or ``[pictures, n]`` of several."""
+
+    x: FloatArray
+    y: FloatArray
+    phase: IntArray
+
+
+def predicted_against_true(
+    points: Sequence[Mapping[str, Sequence[float]]], label: str, phases: int
+) -> list[Markup | None]:
+    """Squares with their diagonals, one for each method; None without two finite points.
 
     Parameters
     ----------
     points
-        ``x`` true, ``y`` predicted, ``phase`` an index or −1, as ``board.json`` has them.
+        Of each method ``x`` true, ``y`` predicted, ``phase`` an index or −1, as ``board.json`` has them.
     label
-        What is said of the picture to those who do not see it.
+        What is said of the pictures to those who do not see them.
     phases
         How many there are.
     """
+    drawn: list[Markup | None] = [None] * len(points)
+    alike: dict[int, dict[int, _Points]] = {}
+    for place, each in enumerate(points):
+        found = _finite(each, phases)
+        if len(found.x) > 1:
+            alike.setdefault(len(found.x), {})[place] = found
+    for some in alike.values():
+        stacked = _Points(*(np.stack(arrays) for arrays in zip(*some.values(), strict=True)))
+        for place, picture in zip(some, _pictures(stacked, label), strict=True):
+            drawn[place] = picture
+    return drawn
+
+
+def _finite(points: Mapping[str, Sequence[float]], phases: int) -> _Points:
     x, y = np.asarray(points["x"], np.float64), np.asarray(points["y"], np.float64)
-    kept = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    kept = kept[:: -(-len(kept) // MOST)] if len(kept) else kept
-    if len(kept) < 2:
-        return None
-    x, y, phase = x[kept], y[kept], np.asarray(points["phase"], np.int64)[kept]
-    low, high = float(x.min()), float(x.max())
-    slack = _BEYOND * (high - low) or 0.5
-    low, high = max(low - slack, min(low, float(y.min()))), min(high + slack, max(high, float(y.max())))
-    if not np.isfinite(high - low):
-        return None
-    across, above = (
-        np.rint(_MARGIN + (np.clip(each, low, high) - low) / (high - low) * (SIDE - 2 * _MARGIN)).astype(np.int64)
-        for each in (x, y)
-    )
-    up = SIDE - above
-    dots = [
-        f'<path class="p{index if index >= 0 else "n"}" d="{path}"/>'
-        for index, path in _paths(across, up, np.where(phase < phases, phase, -1))
+    phase = np.asarray(points["phase"], np.int64)
+    kept = np.isfinite(x) & np.isfinite(y)
+    return _Points(x[kept], y[kept], np.where(phase < phases, phase, -1)[kept])
+
+
+def _pictures(points: _Points, label: str) -> list[Markup | None]:
+    """One a row of points ``[pictures, n]``."""
+    x, y, phase = points
+    first, last = x.min(axis=1), x.max(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        slack = _BEYOND * (last - first)
+        slack[slack == 0] = 0.5
+        low = np.maximum(first - slack, np.minimum(first, y.min(axis=1)))
+        high = np.minimum(last + slack, np.maximum(last, y.max(axis=1)))
+        drawable = np.isfinite(high - low)
+        across, above = (
+            np.rint(_MARGIN + _shares(each, low, high) * (SIDE - 2 * _MARGIN)).astype(np.int64) for each in (x, y)
+        )
+    paths = _paths(across, SIDE - above, phase)
+    return [
+        Markup(  # names come through `escape`
+            f'<svg class="points" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{escape(label)}">'
+            f'<path class="diagonal" d="M{_MARGIN} {SIDE - _MARGIN}L{SIDE - _MARGIN} {_MARGIN}"/>'
+            f'{dots}<text x="{SIDE}" y="{SIDE - 2}" text-anchor="end">{number(to)}</text>'
+            f'<text x="0" y="{SIDE - 2}">{number(start)}</text></svg>'
+        )
+        if whole
+        else None
+        for dots, start, to, whole in zip(paths, low.tolist(), high.tolist(), drawable.tolist(), strict=True)
     ]
-    return Markup(  # names come through `escape`
-        f'<svg class="points" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{escape(label)}">'
-        f'<path class="diagonal" d="M{_MARGIN} {SIDE - _MARGIN}L{SIDE - _MARGIN} {_MARGIN}"/>'
-        f'{"".join(dots)}<text x="{SIDE}" y="{SIDE - 2}" text-anchor="end">{number(high)}</text>'
-        f'<text x="0" y="{SIDE - 2}">{number(low)}</text></svg>'
-    )
 
 
-def _paths(across: IntArray, up: IntArray, phase: IntArray) -> Iterator[tuple[int, str]]:
+def _shares(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """How far values ``[pictures, n]`` are from the low end to the high one, 0 to 1; 0 where that is no number."""
+    shares = (np.clip(values, low[:, None], high[:, None]) - low[:, None]) / (high - low)[:, None]
+    return np.nan_to_num(shares, nan=0.0)
+
+
+def _paths(across: IntArray, up: IntArray, phase: IntArray) -> list[str]:
     """A path a phase, from left to right: each point by its step from the one before, the first from the corner."""
-    order = np.lexsort((up, across, phase))
-    across, up, phase = across[order], up[order], phase[order]
-    first = np.flatnonzero(np.r_[True, phase[1:] != phase[:-1]])
+    order = np.lexsort((up, across, phase), axis=1)
+    across, up, phase = (np.take_along_axis(each, order, axis=1) for each in (across, up, phase))
+    first = np.ones(phase.shape, bool)
+    first[:, 1:] = phase[:, 1:] != phase[:, :-1]
     right, down = across.copy(), up.copy()
-    right[1:] -= across[:-1]
-    down[1:] -= up[:-1]
+    right[:, 1:] -= across[:, :-1]
+    down[:, 1:] -= up[:, :-1]
     right[first], down[first] = across[first], up[first]
-    steps = [f"m{x} {y}h0" if y >= 0 else f"m{x}{y}h0" for x, y in zip(right.tolist(), down.tolist(), strict=True)]
-    for start, end in zip(first.tolist(), [*first[1:].tolist(), len(steps)], strict=True):
-        yield int(phase[start]), "".join(steps[start:end])
+    words = _words()[right + SIDE, down + SIDE]
+    found = []
+    for row, starts, phases in zip(words, first, phase, strict=True):
+        places = np.flatnonzero(starts).tolist()
+        said = row.tolist()
+        found.append(
+            "".join(
+                f'<path class="p{index if index >= 0 else "n"}" d="{"".join(said[start:end])}"/>'
+                for start, end, index in zip(places, [*places[1:], len(said)], phases[places].tolist(), strict=True)
+            )
+        )
+    return found
+
+
+@cache
+def _words() -> npt.NDArray[np.object_]:
+    """What is written for a step, ``[right + SIDE, down + SIDE]``: looked up, for a large board has a million steps."""
+    sides = range(-SIDE, SIDE + 1)
+    return np.array([[f"m{x} {y}h0" if y >= 0 else f"m{x}{y}h0" for y in sides] for x in sides], dtype=object)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from wslbench.evaluation.floors import LEGAL_FLOORS
 from wslbench.evaluation.result_schema import Estimate, Lift
 from wslbench.leaderboard.board import TaskBoard
-from wslbench.leaderboard.columns import Column, columns
+from wslbench.leaderboard.columns import Column
 from wslbench.leaderboard.export import Data
-from wslbench.leaderboard.rows import Row, table_rows
+from wslbench.leaderboard.rows import Row
 from wslbench.leaderboard.site.addresses import Addresses
 from wslbench.leaderboard.site.bars import Ends, Scale, bar, scale_of
 from wslbench.leaderboard.site.tables import Cell, Heading, Line, Table
@@ -40,14 +40,16 @@ def task_table(board: TaskBoard, task: Data, addresses: Addresses) -> Table:
     task
         The same task in ``board.json``.
     """
-    rows = table_rows(board.records, board.standings.ranks, board.audits, board.elsewhere)
-    shown = columns(board.records[0].task, rows)
+    rows, shown, texts = board.table
     scales = {column.heading: scale_for(column, rows, task["headline"]) for column in shown if column.estimate}
     groups = list(dict.fromkeys(board.standings.ranks.values()))
     sizes = {rank: list(board.standings.ranks.values()).count(rank) for rank in groups}
     lines = []
-    for row in rows:
-        cells = [_cell(column, row, scales.get(column.heading), addresses) for column in shown]
+    for row, *said in zip(rows, *texts, strict=True):
+        cells = [
+            _cell(column, text, row, scales.get(column.heading), addresses)
+            for column, text in zip(shown, said, strict=True)
+        ]
         tied = row.rank is not None and sizes[row.rank] > 1
         if tied:
             cells[0] = cells[0]._replace(mark="=", title="cannot be told apart from the first of this rank")
@@ -85,8 +87,7 @@ def _heading(column: Column) -> Heading:
     return Heading(column.heading, column.numeric, title)
 
 
-def _cell(column: Column, row: Row, scale: Scale | None, addresses: Addresses) -> Cell:
-    text = column.text(row)
+def _cell(column: Column, text: str, row: Row, scale: Scale | None, addresses: Addresses) -> Cell:
     if column.heading == "method":
         return Cell(text, link=addresses.method(row.name) if row.role != "ceiling" else None, style="name")
     if column.estimate is None or (row.failed and not math.isfinite(_value(column.estimate(row)))):
