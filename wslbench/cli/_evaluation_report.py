@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wslbench.zoo import Zoo
 
 _INTERRUPTED = 130
-_HTML_WIDTH = 150  # characters
+_HTML_WIDTH = 220  # characters
 _HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>TITLE</title>
