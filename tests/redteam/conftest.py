@@ -1,4 +1,4 @@
-"""A tiny zoo, what an attacker knows about the machine, and the units of both tiers."""
+"""A tiny zoo, the same grown again, what an attacker knows about the machine, and the units of all tiers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests import zoos
 from tests.evaluation.conftest import launcher, method_folder, sandbox, sandboxed_launcher  # noqa: F401
 from tests.redteam.table import SECRET, Trick
 from tests.tasks.declared import tiny_tasks
@@ -29,8 +30,10 @@ from wslbench.evaluation.limits import Limits
 from wslbench.evaluation.method_file import read_method_file
 from wslbench.evaluation.sealing import bundled_data
 from wslbench.evaluation.task_run import TaskRun
+from wslbench.evaluation.tier import Isolation, Tier
 from wslbench.evaluation.unit import Disguise, UnitResult, run_unit
-from wslbench.tasks import Problem, prepare
+from wslbench.tasks import Problem, Task, prepare
+from wslbench.tasks.regrown_problem import prepare_regrown
 from wslbench.zoo import Zoo, load_zoo
 
 TRICKS = Path(__file__).parent / "tricks"
@@ -46,12 +49,17 @@ class World:
     ----------
     known
         Paths and names that anybody can find out; they stand in the trick's own source.
+    zoo
+        The public one.
+    problem
+        What was asked last.
     results
         How its units ended.
     """
 
     known: dict[str, object]
     zoo: Zoo
+    task: Task
     problem: Problem
     listener: socket.socket
     results: list[UnitResult] = field(default_factory=list)
@@ -114,17 +122,28 @@ def world(built_tiny_zoo: Path, tmp_path: Path) -> Iterator[World]:
             "mark": name,
             "ipc": secrets.randbelow(2**30) + 1,
         }
-        yield World(known, zoo, prepare(tiny_tasks(tmp_path)[f"{NAME}.test-accuracy"], zoo), listener)
+        task = tiny_tasks(tmp_path)[f"{NAME}.test-accuracy"]
+        yield World(known, zoo, task, prepare(task, zoo), listener)
     for left in ("tmp", "shm"):
         Path(str(known[left])).unlink(missing_ok=True)
     _remove_kernel_objects(name.encode(), int(str(known["ipc"])))
 
 
+@pytest.fixture(scope="session")
+def regrown(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    """The tiny zoo from other seeds: the same cells, other networks, and labels that differ by their noise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zoos, "NOISE_SEED", zoos.NOISE_SEED + 100)
+        patch.setattr(zoos, "WEIGHTS_SEED", zoos.WEIGHTS_SEED + 100)
+        return zoos.make_tiny_zoo(tmp_path_factory.mktemp("regrown") / NAME)
+
+
 @pytest.fixture
-def attempt(world: World, method_folder: Path, request: pytest.FixtureRequest) -> Callable[[Trick, str], World]:  # noqa: F811
+def attempt(world: World, method_folder: Path, request: pytest.FixtureRequest) -> Callable[[Trick, Tier], World]:  # noqa: F811
     """Run a trick's units in a tier."""
 
-    def run(trick: Trick, tier: str) -> World:
+    def run(trick: Trick, tier: Tier) -> World:
+        asked: tuple[Zoo, ...] = (world.zoo,)
         own: Launcher = request.getfixturevalue("launcher" if tier == "process" else "sandboxed_launcher")
         source = (TRICKS / f"{trick.name}.py").read_text()
         path = method_folder / f"{trick.name}_{secrets.token_hex(4)}.py"
@@ -133,10 +152,14 @@ def attempt(world: World, method_folder: Path, request: pytest.FixtureRequest) -
         if trick.carries_a_table:
             known[trick.name] = _table(path, world)
         path.write_text(source.replace("KNOWN = {}", f"KNOWN = {known!r}"))
+        if tier == "verified":
+            asked = (world.zoo, request.getfixturevalue("regrown"))
+            world.problem = prepare_regrown(world.task, *asked).regrown
         disguises = (DISGUISE,) if trick.survives_permutation else ()
         task = TaskRun(
-            problem=world.problem, zoos=(world.zoo,), seeds=(0,), method=read_method_file(path),
+            problem=world.problem, zoos=asked, seeds=(0,), method=read_method_file(path),
             limits=Limits(trick.seconds, trick.memory_bytes, processes=20), device="cpu", disguises=disguises,
+            isolation=Isolation(tier),
         )  # fmt: skip
         for name in task.units()[: trick.folds]:
             world.results.append(run_unit(task.unit(name), task.method, own, task.limits, threading.Event()))

@@ -57,7 +57,7 @@ It cannot stop a method that carries the answers in its own source, which its ha
 that was tuned on the test folds: the zoos are public. It is no protection against holes in the kernel. Units that run
 side by side could whisper by loading the machine.
 
-Three dozen tricks and what becomes of each in both tiers are a table of the tests: ``tests/redteam/table.py``.
+Three dozen tricks and what becomes of each in all tiers are a table of the tests: ``tests/redteam/table.py``.
 
 Tier ``verified``
 -----------------
