@@ -38,6 +38,8 @@ class Trick:
         Whether it was reached.
     process, sandbox, verified
         The verdicts.
+    task
+        What is asked of the tiny zoo.
     needs
         What the machine must have for it to be tried: ``ptrace``, ``keyrings``, ``history``.
     folds
@@ -53,6 +55,7 @@ class Trick:
     process: str
     sandbox: str
     verified: str
+    task: str = "test-accuracy"
     needs: str = ""
     folds: int = 1
     carries_a_table: bool = False
@@ -70,6 +73,12 @@ def _labels(world: World) -> bool:
     return world.labels_were_predicted()
 
 
+def is_scored(world: World) -> bool:
+    """The record shows a score that nothing but knowing the labels, or having changed the judge, can explain."""
+    score = world.headline()
+    return score is not None and score > 0.9
+
+
 def _content_of(name: str) -> Aim:
     return lambda world: world.content_was_predicted(name)
 
@@ -85,6 +94,11 @@ def _rows_of_the_zoo(world: World) -> bool:
 def _unharmed(world: World) -> bool:
     """The unit ended well although it should not have."""
     return world.results[-1].failure is None
+
+
+def _unguarded(world: World) -> bool:
+    """Nobody kept the unit to its limit, or ended what it had started."""
+    return world.is_running() or world.seconds > world.run.limits.seconds
 
 
 def _lied_about_time(world: World) -> bool:
@@ -136,14 +150,15 @@ TRICKS: Final = (
         "table_of_sketches", _labels, SUCCEEDS, SUCCEEDS, IN_VAIN, carries_a_table=True, survives_permutation=True,
     ),
     # Changing the judge
-    Trick("patched_metrics", _labels, IN_VAIN, IN_VAIN, IN_VAIN),
+    Trick("patched_metrics", is_scored, IN_VAIN, IN_VAIN, IN_VAIN, task="test-accuracy@new-load", folds=2),
     Trick("patched_timers", _lied_about_time, SUCCEEDS, IN_VAIN, IN_VAIN),
-    Trick("forged_output", _labels, IN_VAIN, IN_VAIN, IN_VAIN),
+    Trick("forged_output", is_scored, IN_VAIN, IN_VAIN, IN_VAIN, task="test-accuracy@new-load", folds=2),
     Trick("forged_answer", _unharmed, "crashed", "crashed", "crashed"),
     Trick("executable_answer", _ran_code, "wrong_shape", "wrong_shape", "wrong_shape"),
     Trick("write_results", _is_the_tricks("result_file"), SUCCEEDS, IN_VAIN, IN_VAIN),
     Trick("write_over_the_zoo", _is_the_tricks("label_file"), SUCCEEDS, IN_VAIN, IN_VAIN),
-    Trick("kill_the_warden", lambda world: False, "crashed", IN_VAIN, IN_VAIN),
+    # Its unit has crashed, which is its result; what it left ends with the evaluation, as the fork server adopts it.
+    Trick("kill_the_warden", _unguarded, SUCCEEDS, IN_VAIN, IN_VAIN, seconds=30.0),
     # Predicting what nobody asked for
     Trick("nan_on_purpose", _unharmed, "not_finite", "not_finite", "not_finite"),
     Trick("company", _unharmed, "chunk_dependent", "chunk_dependent", "chunk_dependent"),

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, get_args
 
@@ -14,7 +15,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from tests.redteam.conftest import World
-from tests.redteam.table import IN_VAIN, SUCCEEDS, TRICKS, Trick
+from tests.redteam.table import IN_VAIN, SUCCEEDS, TRICKS, Trick, is_scored
 from wslbench.evaluation.tier import Tier
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the tricks are written for Linux")
@@ -35,6 +36,12 @@ def test_every_trick_gets_its_verdict(attempt: Callable[[Trick, Tier], World], t
         pytest.skip(f"there is no {trick.needs} here")
     world = attempt(trick, tier)
     assert trick.verdict(world) == getattr(trick, tier), world.results[-1].failure
+
+
+def test_a_forged_score_would_be_noticed(attempt: Callable[[Trick, Tier], World]) -> None:
+    """Who does know the labels gets the score that tricks of the judge are after."""
+    (trick,) = (trick for trick in TRICKS if trick.name == "table_of_hashes")
+    assert is_scored(attempt(replace(trick, task="test-accuracy@new-load", folds=2), "process"))
 
 
 def test_every_trick_stands_in_the_table() -> None:

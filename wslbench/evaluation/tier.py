@@ -29,8 +29,9 @@ It stops accidents:
 It cannot stop intent. The process belongs to the same user on the same machine, with the network up. A
 method can read the package's zoos, splits and results, or this evaluation's earlier results, through C or
 C++ code or a sub-process; keep every chunk that it has seen and write its predictions accordingly; look
-into the parent with ``ptrace`` or ``/proc``; unload the seal, which is Python; talk to a server; or carry
-the answers in its own source. Nor can it stop a method's author from having tuned on the test folds.
+into the parent with ``ptrace`` or ``/proc``; unload the seal, which is Python; kill its warden, so that its
+unit crashes and what it started goes on until the evaluation ends; talk to a server; or carry the answers in
+its own source. Nor can it stop a method's author from having tuned on the test folds.
 
 So it is an honour system, and results say ``process``.
 
