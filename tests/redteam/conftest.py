@@ -72,10 +72,13 @@ class World:
 
     def labels_were_predicted(self) -> bool:
         """Whether the last unit knows the labels of its test models, also of permuted ones where it was asked."""
-        last = self.results[-1]
-        truth = self.run.problem.test(len(self.results) - 1)["target"].to_numpy(dtype=float)
+        problem, last = self.run.problem, self.results[-1]
+        truth = problem.test(len(self.results) - 1)["target"].to_numpy()
         told = [last.predictions, *last.disguised.values()]
-        return all(values is not None and np.allclose(values[:, 0], truth, atol=1e-6) for values in told)
+        if problem.is_classification:
+            classes = np.array(problem.classes)
+            return all(values is not None and (classes[values.argmax(axis=1)] == truth).all() for values in told)
+        return all(values is not None and np.allclose(values[:, 0], truth.astype(float), atol=1e-6) for values in told)
 
     def headline(self) -> float | None:
         """What the record says that anybody would read: the headline over all folds."""

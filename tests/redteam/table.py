@@ -5,7 +5,7 @@ the failure that the unit ends with, which is a result that everybody can read.
 
 In the tier ``process``, an honour system, many succeed, and the table says so. In ``sandbox``, what is left to the tier
 ``verified`` is a method that carries the answers in its source: the zoos are public. There it is asked about networks
-that were grown again, within the same walls.
+that were grown again, within the same walls. What passes there as well is known of cells, not of networks.
 """
 
 from __future__ import annotations
@@ -149,6 +149,8 @@ TRICKS: Final = (
     Trick(
         "table_of_sketches", _labels, SUCCEEDS, SUCCEEDS, IN_VAIN, carries_a_table=True, survives_permutation=True,
     ),
+    # Having memorised its cells. No wall is in the way, and networks grown again stand in the same cells.
+    Trick("table_of_cells", _labels, SUCCEEDS, SUCCEEDS, SUCCEEDS, task="phase", carries_a_table=True),
     # Changing the judge
     Trick("patched_metrics", is_scored, IN_VAIN, IN_VAIN, IN_VAIN, task="test-accuracy@new-load", folds=2),
     Trick("patched_timers", _lied_about_time, SUCCEEDS, IN_VAIN, IN_VAIN),

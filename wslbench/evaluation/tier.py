@@ -68,6 +68,8 @@ written. It stops what the sandbox cannot:
 
 * **Answers in the source.** Looked up by the weights, however disguised, they are about other networks. What is known
   of cells (which phase a width and a learning rate make) stays useful, as it should: that is no memory of networks.
+  Whether it was learned, or stands in the source as a table of all cells, this tier cannot tell; ceilings and floors
+  can (``docs/isolation.md``).
 
 It is worth what the secret is worth: whoever knows it can grow the same zoo. So a maintainer draws it after the method
 was sent, and may show it once the zoo is no longer used: its card holds a commitment. It cannot stop a method that was
