@@ -19,6 +19,7 @@ from wslbench.errors import RecipeError, TaskError
 from wslbench.evaluation import Settings, read_record
 from wslbench.evaluation.bubblewrap import obstacle
 from wslbench.evaluation.verifier import WAYS, Verification, verify_method
+from wslbench.population.recipe_file import RECIPES_PATH
 from wslbench.tasks import Task, load_tasks, prepare
 from wslbench.tasks.regrown_problem import prepare_regrown
 from wslbench.zoo import Zoo
@@ -155,6 +156,7 @@ def test_the_command_marks_results_as_verified_where_the_sandbox_held(
     monkeypatch.setattr("wslbench.tasks.load_tasks", lambda: book)
     monkeypatch.setattr("wslbench.zoo.load_zoo", lambda name: public)
     command = importlib.import_module("wslbench.cli.verify")  # the name in the package is the function's
+    monkeypatch.setattr(command, "_recipe_of", lambda zoo: None)
     monkeypatch.setattr(command, "_grown_again", lambda *_: regrown)
     honest, secret, out = write_method(GOOD.format(fit="pass"), "honest.py"), tmp_path / "secret", tmp_path / "out"
     secret.write_bytes(b"sixteen bytes or more")
@@ -175,3 +177,27 @@ def test_the_command_refuses_before_anything_is_grown(tmp_path: Path, write_meth
     task = ["--task", "digits-cnn.sharpness@new-zoo", "--zoo-cache", str(tmp_path / "cache")]
     assert isinstance(CliRunner().invoke(app, [*command, *task]).exception, TaskError)
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_suite_says_what_it_leaves_out_and_zoos_without_a_recipe_are_refused_before_the_first_is_grown(
+    tmp_path: Path, write_method: WriteMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown: list[str] = []
+    command = importlib.import_module("wslbench.cli.verify")
+    monkeypatch.setattr(command, "_grown_again", lambda recipe, *_: grown.append(recipe.name))
+    monkeypatch.setattr("wslbench.population.recipe_file.RECIPES_PATH", tmp_path)
+    (tmp_path / "digits-cnn.yaml").write_text((RECIPES_PATH / "digits-cnn.yaml").read_text())
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"sixteen bytes or more")
+    words = ["verify", str(write_method(GOOD.format(fit="pass"))), "--seed-secret", str(secret)]
+    result = CliRunner().invoke(app, [*words, "--suite", "full"])
+    assert isinstance(result.exception, RecipeError)
+    assert "'convection-pinn' cannot be grown again: no recipe of its name" in str(result.exception)
+    assert grown == []
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("left out")]
+    told = line.partition(": ")[2].split(", ")
+    assert told == [task for task in load_tasks().suites["full"] if "@new-zoo" in task or ".generate-" in task]
+    assert len(told) > 10
+    nothing = CliRunner().invoke(app, [*words, "--suite", "generation"])
+    assert isinstance(nothing.exception, TaskError)
+    assert "no task that can be verified" in str(nothing.exception)
