@@ -82,7 +82,7 @@ def method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def predicted(unit: Unit, *_: object) -> UnitResult:
         values = np.array([float(model.tensors()["fc.bias"].mean()) for model in unit.test.models])
-        return UnitResult(np.ones(len(values), dtype=bool), values[:, None])
+        return UnitResult(covered=np.ones(len(values), dtype=bool), predictions=values[:, None])
 
     monkeypatch.setattr(work, "inspect_method", lambda *_: Declared("Means", "Means.", ("predict",), "none"))
     monkeypatch.setattr(task_run, "run_unit", predicted)

@@ -136,7 +136,7 @@ def _finding(which: _Check, results: Mapping[str, UnitResult | GenerationResult]
                 "note",
                 f"{copies} of {which.unit.count} networks are train networks to the last digit: copies are not novel.",
             )
-        seconds = f"fit {result.fit_seconds or 0.0:.2f} s, generate {result.generate_seconds or 0.0:.2f} s"
+        seconds = f"fit {result.fit_seconds or 0.0:.2f} s, generate {result.predict_seconds or 0.0:.2f} s"
     else:
         seconds = f"fit {result.fit_seconds or 0.0:.2f} s, predict {result.predict_seconds or 0.0:.2f} s"
     return Finding(which.title, "ok", seconds)

@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from wslbench.evaluation.ending import Ending
 from wslbench.evaluation.journal import JournalEntry
 from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.limits import Limits
@@ -54,6 +55,11 @@ class Run(ABC):
     def folds(self) -> tuple[int, ...]:
         """The folds; each is a unit in every seed."""
 
+    @property
+    @abstractmethod
+    def instead(self) -> str:
+        """What stands in for models of an architecture that the method does not support."""
+
     @abstractmethod
     def key(self, name: UnitName) -> str:
         """Hash of everything that the unit's outcome depends on."""
@@ -67,9 +73,15 @@ class Run(ABC):
         """Score what came of the units, and write the result; ``floors`` is another folder of floor results."""
 
     def notes(self) -> Iterator[str]:
-        """What a reader of the result should know."""
+        """What a reader of the result should know: of the tier, of what is not supported, of what was not run."""
         if self.isolation.note:
             yield self.isolation.note
+        reasons = {name: reason for entry in self.entries.values() for name, reason in entry.unsupported.items()}
+        for architecture, reason in sorted(reasons.items()):
+            yield f"The architecture {architecture} is not supported by the method ({reason}): {self.instead}."
+        if self.given_up():
+            what = "Every fold of the first seed" if len(self.folds) > 1 else "The first seed"
+            yield f"{what} failed, so the other seeds were not run."
 
     def tier_in_key(self) -> list[str]:
         """The part of every key that keeps units of different tiers apart; none for the first, which has had none."""
@@ -104,6 +116,39 @@ class Run(ABC):
             models=like.outcome.models,
         )
         self.entries[name] = like.model_copy(update={"outcome": outcome, "output": ""})
+
+    def ended(self, name: UnitName, ending: Ending, models: int, uncovered: int, **kept: Any) -> JournalEntry:
+        """What the journal keeps of a unit.
+
+        Parameters
+        ----------
+        models, uncovered
+            How many were asked for, and of how many the method does not support the architecture.
+        kept
+            What this kind of task keeps beyond that.
+        """
+        failure = ending.failure
+        outcome = UnitOutcome(
+            fold=name.fold,
+            seed=name.seed,
+            status=failure.kind if failure else "ok",
+            message=failure.message if failure else "",
+            fit_seconds=ending.fit_seconds,
+            predict_seconds=ending.predict_seconds,
+            peak_memory_bytes=ending.peak_memory_bytes,
+            parameters=ending.parameters,
+            models=models,
+            uncovered=uncovered,
+        )
+        return JournalEntry(
+            key=self.key(name),
+            limit_seconds=self.limits.seconds,
+            limit_bytes=self.limits.memory_bytes,
+            outcome=outcome,
+            output=failure.output if failure else "",
+            unsupported=ending.unsupported,
+            **kept,
+        )
 
     def outcomes(self) -> list[UnitOutcome]:
         """How the units ended, in order."""

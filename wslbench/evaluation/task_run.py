@@ -17,7 +17,7 @@ from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.predictions import complete_predictions, prediction_columns
 from wslbench.evaluation.record import build_record
 from wslbench.evaluation.result_files import write_result
-from wslbench.evaluation.result_schema import MethodInfo, ResultRecord, UnitOutcome
+from wslbench.evaluation.result_schema import MethodInfo, ResultRecord
 from wslbench.evaluation.run import Run, UnitName
 from wslbench.evaluation.unit import Disguise, Side, Unit, UnitResult, run_unit
 from wslbench.typing import TaskInfo
@@ -51,6 +51,10 @@ class TaskRun(Run):
     @property
     def folds(self) -> tuple[int, ...]:
         return self.problem.folds
+
+    @property
+    def instead(self) -> str:
+        return "chance stands in"
 
     def key(self, name: UnitName) -> str:
         """Hash of everything that the unit's outcome depends on."""
@@ -93,25 +97,11 @@ class TaskRun(Run):
         """What the journal keeps of a unit."""
         ids = self.problem.test(name.fold)["model_id"].to_numpy(dtype=object)
         covered = result.covered if result.predictions is not None else np.zeros(len(ids), dtype=bool)
-        outcome = UnitOutcome(
-            fold=name.fold,
-            seed=name.seed,
-            status=result.failure.kind if result.failure else "ok",
-            message=result.failure.message if result.failure else "",
-            fit_seconds=result.fit_seconds,
-            predict_seconds=result.predict_seconds,
-            peak_memory_bytes=result.peak_memory_bytes,
-            parameters=result.parameters,
+        return self.ended(
+            name,
+            result,
             models=len(ids),
             uncovered=int((~result.covered).sum()),
-        )
-        return JournalEntry(
-            key=self.key(name),
-            limit_seconds=self.limits.seconds,
-            limit_bytes=self.limits.memory_bytes,
-            outcome=outcome,
-            output=result.failure.output if result.failure else "",
-            unsupported=result.unsupported,
             model_ids=list(ids[covered]),
             predictions=[] if result.predictions is None else result.predictions[covered].tolist(),
             disguised={
@@ -153,16 +143,11 @@ class TaskRun(Run):
         return record
 
     def notes(self) -> Iterator[str]:
-        """What a reader of the result should know: what was not covered, what was not run."""
+        """What a reader of the result should know."""
         yield from super().notes()
         for zoo in self.zoos:
             if zoo.card.synthetic:
                 yield f"The zoo {zoo.name} is synthetic: its networks were never trained. The leaderboard refuses it."
-        reasons = {name: reason for entry in self.entries.values() for name, reason in entry.unsupported.items()}
-        for architecture, reason in sorted(reasons.items()):
-            yield f"The architecture {architecture} is not supported by the method ({reason}): chance stands in."
-        if self.given_up():
-            yield "Every fold of the first seed failed, so the other seeds were not run."
 
     def _name_of_draws(self, name: UnitName) -> str:
         hashes = self.problem.hashes

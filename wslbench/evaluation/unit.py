@@ -12,6 +12,7 @@ import numpy as np
 from wslbench.errors import MethodError
 from wslbench.evaluation.chunks import largest_chunk, random_chunks
 from wslbench.evaluation.conversation import Conversation, StageFailedError
+from wslbench.evaluation.ending import Ending
 from wslbench.evaluation.failures import UnitFailure
 from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.limits import LimitExceededError, Limits
@@ -82,8 +83,8 @@ class Unit:
     disguises: tuple[Disguise, ...] = ()
 
 
-@dataclass(frozen=True)
-class UnitResult:
+@dataclass(frozen=True, kw_only=True)
+class UnitResult(Ending):
     """How a unit ended.
 
     Attributes
@@ -92,20 +93,12 @@ class UnitResult:
         ``[n]`` bool: the test models that the method supports.
     predictions
         ``[n, classes]`` or ``[n, 1]``, NaN where not covered; None after a failure.
-    unsupported
-        Why an architecture is not supported, by its name.
     disguised
         Predictions of the disguised test models, as ``predictions``; empty after a failure.
     """
 
     covered: np.ndarray
     predictions: np.ndarray | None = None
-    failure: UnitFailure | None = None
-    unsupported: dict[str, str] = field(default_factory=dict)
-    fit_seconds: float | None = None
-    predict_seconds: float | None = None
-    peak_memory_bytes: int | None = None
-    parameters: int | None = None
     disguised: dict[Disguise, np.ndarray] = field(default_factory=dict)
 
 

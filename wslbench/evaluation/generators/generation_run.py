@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +16,7 @@ from wslbench.evaluation.generators.reference import Reference
 from wslbench.evaluation.generators.unit import GenerationResult, GenerationUnit, run_generation_unit
 from wslbench.evaluation.journal import JournalEntry, unit_key
 from wslbench.evaluation.launcher import Launcher
-from wslbench.evaluation.result_schema import MethodInfo, ResultRecord, UnitOutcome
+from wslbench.evaluation.result_schema import MethodInfo, ResultRecord
 from wslbench.evaluation.run import Run, UnitName
 from wslbench.evaluation.task_run import EVALUATOR_VERSION
 from wslbench.generation.judge import VERSION
@@ -42,6 +41,10 @@ class GenerationRun(Run):
     @property
     def folds(self) -> tuple[int, ...]:
         return self.reference.problem.folds
+
+    @property
+    def instead(self) -> str:
+        return "nothing was drawn"
 
     def key(self, name: UnitName) -> str:
         """Hash of everything that the unit's outcome depends on."""
@@ -81,27 +84,8 @@ class GenerationRun(Run):
         if result.drawn is not None:
             rows = self._judge(name, result)
             networks = {str(column): _plain(rows[column]) for column in rows}
-        outcome = UnitOutcome(
-            fold=name.fold,
-            seed=name.seed,
-            status=result.failure.kind if result.failure else "ok",
-            message=result.failure.message if result.failure else "",
-            fit_seconds=result.fit_seconds,
-            predict_seconds=result.generate_seconds,
-            peak_memory_bytes=result.peak_memory_bytes,
-            parameters=result.parameters,
-            models=DRAWN,
-            uncovered=DRAWN if result.unsupported else 0,
-        )
-        return JournalEntry(
-            key=self.key(name),
-            limit_seconds=self.limits.seconds,
-            limit_bytes=self.limits.memory_bytes,
-            outcome=outcome,
-            output=result.failure.output if result.failure else "",
-            unsupported=dict(result.unsupported or {}),
-            networks=networks,
-        )
+        uncovered = DRAWN if result.unsupported else 0
+        return self.ended(name, result, models=DRAWN, uncovered=uncovered, networks=networks)
 
     def networks(self) -> pd.DataFrame:
         """The judged networks of all seeds."""
@@ -121,15 +105,6 @@ class GenerationRun(Run):
         )
         write_generation_result(record, table, folder)
         return record
-
-    def notes(self) -> Iterator[str]:
-        """What a reader of the result should know."""
-        yield from super().notes()
-        reasons = {name: reason for entry in self.entries.values() for name, reason in entry.unsupported.items()}
-        for architecture, reason in sorted(reasons.items()):
-            yield f"The architecture {architecture} is not supported by the method ({reason}): nothing was drawn."
-        if self.given_up():
-            yield "The first seed failed, so the other seeds were not run."
 
     def _judge(self, name: UnitName, result: GenerationResult) -> pd.DataFrame:
         import torch

@@ -6,16 +6,19 @@ import hashlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from wslbench.errors import MethodError
 from wslbench.evaluation.conversation import Conversation, StageFailedError
+from wslbench.evaluation.ending import Ending
 from wslbench.evaluation.failures import UnitFailure
 from wslbench.evaluation.generators.draw_checks import draw_flaw
 from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.limits import LimitExceededError, Limits
 from wslbench.evaluation.method_file import MethodFile
+from wslbench.foreign_text import shown
 from wslbench.typing import TaskInfo
 from wslbench.zoo.models import Models
 
@@ -47,25 +50,17 @@ class GenerationUnit:
     device: str = "cpu"
 
 
-@dataclass
-class GenerationResult:
+@dataclass(frozen=True, kw_only=True)
+class GenerationResult(Ending):
     """How a unit ended.
 
     Attributes
     ----------
     drawn
         ``[count, *shape]`` by name; None after a failure, and where the architecture is not supported.
-    unsupported
-        Why an architecture is not supported, by its name.
     """
 
     drawn: Mapping[str, np.ndarray] | None = None
-    failure: UnitFailure | None = None
-    unsupported: Mapping[str, str] | None = None
-    fit_seconds: float | None = None
-    generate_seconds: float | None = None
-    peak_memory_bytes: int | None = None
-    parameters: int | None = None
 
 
 def run_generation_unit(
@@ -78,30 +73,30 @@ def run_generation_unit(
     StoppedError
         If ``stop`` is set meanwhile.
     """
-    result = GenerationResult()
+    progress: dict[str, Any] = {}
     with Conversation(launcher, limits, stop) as conversation:
         try:
-            _run(unit, method, conversation, result)
+            _run(unit, method, conversation, progress)
             conversation.watch()
         except (StageFailedError, LimitExceededError) as error:
-            result.failure = UnitFailure(error.kind, error.message, conversation.end().output)
+            progress["failure"] = UnitFailure(error.kind, shown(error.message), conversation.end().output)
         except MethodError as error:  # it was loaded before; now its import or __init__ fails
-            result.failure = UnitFailure("fit_error", str(error), conversation.end().output)
-        if result.failure is not None:
-            result.drawn = None
-    result.peak_memory_bytes = conversation.watch.peak_bytes
-    return result
+            progress["failure"] = UnitFailure("fit_error", shown(str(error)), conversation.end().output)
+        if "failure" in progress:
+            progress.pop("drawn", None)
+    return GenerationResult(**progress, peak_memory_bytes=conversation.watch.peak_bytes)
 
 
-def _run(unit: GenerationUnit, method: MethodFile, conversation: Conversation, result: GenerationResult) -> None:
+def _run(unit: GenerationUnit, method: MethodFile, conversation: Conversation, progress: dict[str, Any]) -> None:
+    """Ask for the draw; ``progress`` gets what the result has so far."""
     digest = hashlib.sha256(unit.key.encode()).digest()
     rng, id_rng = np.random.default_rng(int.from_bytes(digest, "little")).spawn(2)
     seed = int(rng.integers(2**31))
     (stack,) = unit.train.by_architecture()
-    _, result.unsupported = conversation.load(
+    _, progress["unsupported"] = conversation.load(
         method, {stack.name: stack.architecture}, seed, unit.hidden, may_see_data=True
     )
-    if result.unsupported:
+    if progress["unsupported"]:
         return
     order = rng.permutation(len(unit.train))
     cells, cell_of = np.unique(unit.cells, return_inverse=True)
@@ -116,10 +111,10 @@ def _run(unit: GenerationUnit, method: MethodFile, conversation: Conversation, r
     }
     arrays = {"target": codes[order].astype(np.int64), "groups": groups[order].astype(np.int64)}
     ids = [id_rng.bytes(8).hex() for _ in order]
-    result.fit_seconds, result.parameters = conversation.fit(unit.train[order], ids, facts, arrays)
+    progress["fit_seconds"], progress["parameters"] = conversation.fit(unit.train[order], ids, facts, arrays)
     conversation.watch()
-    drawn, result.generate_seconds = conversation.generate(unit.count)
+    drawn, progress["predict_seconds"] = conversation.generate(unit.count)
     wrong = draw_flaw(drawn, {name: stack.shape(name) for name in stack.keys()}, unit.count)  # noqa: SIM118
     if wrong is not None:
         raise StageFailedError(*wrong)
-    result.drawn = {name: drawn[name] for name in stack.keys()}  # noqa: SIM118
+    progress["drawn"] = {name: drawn[name] for name in stack.keys()}  # noqa: SIM118
