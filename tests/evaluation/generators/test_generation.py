@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 
 from tests.evaluation.generators.conftest import NAME, Seeds
+from tests.evaluation.test_bubblewrap import WORKS
 from wslbench.errors import MethodError, ResultError
 from wslbench.evaluation import Limits, Settings, evaluate
 from wslbench.evaluation.generators import reference as references
 from wslbench.evaluation.generators.scoring import METRICS_OF_DRAWS
 from wslbench.evaluation.result_schema import ResultRecord
+from wslbench.evaluation.tier import Tier
 from wslbench.generation import disagreement
 from wslbench.leaderboard import read_results
 from wslbench.leaderboard.generation_plot import draw_generation
@@ -55,7 +57,8 @@ def run(
     path = folder / f"{name}.py"
     lines = "".join(f"        {line}\n" for line in generate.splitlines())
     path.write_text(HEAD.format(more=more, generate=lines))
-    settings = Settings(jobs=1, limits=Limits(options.pop("seconds", 60.0)))
+    limits, isolation = Limits(options.pop("seconds", 60.0)), options.pop("isolation", "process")
+    settings = Settings(jobs=1, limits=limits, isolation=isolation)
     options = {"seeds": 1, "out": folder / "runs", "settings": settings, "book": tiny.book} | options
     (record,) = evaluate(path, suite="generation", zoos={NAME: tiny.zoo}, **options)
     return record
@@ -159,10 +162,11 @@ def test_what_is_no_draw_is_a_typed_failure(
 
 
 @pytest.mark.slow
-def test_data_are_seen_in_the_track_that_says_so(seeds: Seeds, tmp_path: Path) -> None:
+@pytest.mark.parametrize("isolation", ["process", pytest.param("sandbox", marks=WORKS)])
+def test_data_are_seen_in_the_track_that_says_so(seeds: Seeds, tmp_path: Path, isolation: Tier) -> None:
     generate = "from sklearn.datasets import load_digits\nassert len(load_digits().data)\nreturn drawn"
-    record = run(seeds, tmp_path, generate, more="privilege = 'data'")
-    assert record.status == "ok"
+    record = run(seeds, tmp_path, generate, more="privilege = 'data'", isolation=isolation)
+    assert (record.status, record.tier) == ("ok", isolation)
     assert record.method.privilege == "data"
     assert "Track: with data." in record.warnings
     assert any(name.endswith("fine-tuned") for name in record.floors)
