@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import save_file
@@ -16,6 +17,7 @@ from wslbench.architectures import Architecture
 from wslbench.errors import ZooError, ZooFormatError
 from wslbench.interop import import_zoo
 from wslbench.interop.formats import FORMATS, ImportFormat, file_by_file
+from wslbench.interop.listing import Listing
 from wslbench.interop.tensors import read_tensors
 from wslbench.zoo import verify
 
@@ -119,6 +121,24 @@ def test_a_file_outside_the_source_is_refused(source: Path, tmp_path: Path) -> N
         (source / "metadata.csv").write_text(f"file,tau,previous_advisory\n{name},1,1\n")
         with pytest.raises(ZooFormatError, match="outside"):
             import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+
+
+@pytest.mark.parametrize("name", ["../outside.npz", "link.npz", "link/outside.npz"])
+def test_no_reader_leads_outside(name: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez(tmp_path / "outside.npz", weight=np.zeros(1))
+    (source / "link.npz").symlink_to(tmp_path / "outside.npz")
+    (source / "link").symlink_to(tmp_path)
+    table = pd.DataFrame({"file": [name], "tau": [1], "previous_advisory": [1]})
+    reading = FORMATS["state-dicts"].read
+    monkeypatch.setitem(FORMATS, "ptmz", ImportFormat(lambda source, options: Listing(table), reading, ""))
+    with pytest.raises(ZooFormatError, match="outside"):
+        import_zoo(source, "ptmz", tmp_path / "zoo", OPTIONS)
+
+
+def test_a_second_column_named_file_is_refused(source: Path, tmp_path: Path) -> None:
+    (source / "metadata.csv").write_text("path,file,tau,previous_advisory\nnet0.npz,x,1,1\n")
+    with pytest.raises(ZooFormatError, match="'file' behind its first"):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
 
 
 def test_wrong_options_are_named(source: Path, tmp_path: Path) -> None:

@@ -145,6 +145,27 @@ def test_networks_of_another_type_come_in_as_tensors(tmp_path: Path) -> None:
     assert {network.builder for network in zoo.card.architectures.values()} == {"tensors"}
 
 
+def test_hyperparameters_do_not_say_where_the_weights_are(tmp_path: Path) -> None:
+    torch.save({"w": torch.full((3,), 42.0)}, tmp_path / "secret.pt")
+    for batch_size in (8, 16):
+        run = write_run(tmp_path / "tree", 1, batch_size, 0, epochs=(0,))
+        config = json.loads((run / "params.json").read_text())
+        config |= {
+            "file": "../secret.pt",
+            "run_id": "mine",
+            "model::epoch": 3,
+            "published_epoch": 9,
+            "unfinished": True,
+        }
+        (run / "params.json").write_text(json.dumps(config))
+    zoo = import_zoo(tmp_path / "tree", "ptmz", tmp_path / "zoo", OPTIONS)
+    assert all(name.endswith("/checkpoint_000000/checkpoints") for name in zoo.table["file"])
+    assert {architecture.builder for architecture in zoo.card.architectures.values()} == {"resnet18"}
+    told = zoo.table[["config_file", "config_run_id", "config_epoch", "config_published_epoch", "config_unfinished"]]
+    assert told.drop_duplicates().to_numpy().tolist() == [["../secret.pt", "mine", 3, 9, True]]
+    assert not zoo.table["unfinished"].any()
+
+
 def _text(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
     return lambda run: (run / name).write_text(change((run / name).read_text()))  # type: ignore[func-returns-value]
 

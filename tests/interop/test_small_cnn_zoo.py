@@ -81,6 +81,17 @@ def test_networks_compute_what_they_computed(source: Path, tmp_path: Path) -> No
         assert tuple(state["conv2d_1.weight"].shape) == (16, 16, 3, 3)
 
 
+def test_columns_of_the_zoo_format_are_kept_under_another_name(source: Path, tmp_path: Path) -> None:
+    metrics = pd.read_csv(source / "metrics.csv.gz").assign(epoch=9, file="../x", line=99)
+    metrics.to_csv(source / "metrics.csv.gz", index=False)
+    table = import_zoo(source, "smallcnn", tmp_path / "zoo", OPTIONS).table
+    assert set(table["epoch"]) == set(STEPS)
+    assert set(table["file"]) == {"weights.npy"}
+    assert table[["config_epoch", "config_file", "config_line"]].drop_duplicates().to_numpy().tolist() == [
+        [9, "../x", 99]
+    ]
+
+
 def changed(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
     def spoil(folder: Path) -> None:
         path = folder / name

@@ -69,6 +69,7 @@ def import_zoo(
         raise ZooFormatError(f"{options.name!r} cannot name a zoo: letters, digits and . _ + = - only")
     chosen = FORMATS[layout]
     listing = chosen.listing(source, options)
+    _check_files(source, listing)
     load, temperature = _axes(listing, options)
     table = tabulate(listing, load, temperature)
     networks = _networks(listing, table, options, source, chosen)
@@ -98,6 +99,17 @@ def _sound(zoo: Zoo) -> Zoo:
     if problems:
         raise ZooDamagedError(f"the imported zoo at {zoo.path} is not sound: " + "; ".join(problems))
     return zoo
+
+
+def _check_files(source: Path, listing: Listing) -> None:
+    """Nothing outside the source is read, whatever a listing is made from."""
+    inside = source.resolve()
+    for name in dict.fromkeys(listing.table["file"]):
+        file = (source / name).resolve()
+        if not file.is_relative_to(inside):
+            raise ZooFormatError(f"the metadata names {name!r}, which is outside {source}")
+        if not file.is_file():
+            raise ZooFormatError(f"the metadata names {name!r}, which is no file in {source}")
 
 
 def _axes(listing: Listing, options: ImportOptions) -> tuple[str, str]:

@@ -9,6 +9,12 @@ from typing import TypeAlias
 import pandas as pd
 
 from wslbench.architectures import Architecture
+from wslbench.zoo.tables import MODEL_COLUMNS
+
+# What readers and the zoo format say themselves of each checkpoint.
+_OWN_COLUMNS = frozenset(
+    {*MODEL_COLUMNS, "file", "set", "line", "network", "phase_probability", "unfinished", "short", "restarted"}
+)
 
 Rows: TypeAlias = pd.DataFrame
 
@@ -73,3 +79,11 @@ class Listing:
     temperature: str | None = None
     varied: tuple[str, ...] = ()
     measured_epoch: int | None = None
+
+
+def free_name(name: str) -> str:
+    """The column of a hyper-parameter of that name: ``config_…`` where readers have a column so called.
+
+    A file that could say where its weights are would have others read.
+    """
+    return f"config_{name}" if name in _OWN_COLUMNS or name.startswith("published_") else name

@@ -94,7 +94,7 @@ def _rows(path: Path, name: str) -> pd.DataFrame:
         if not isinstance(key, str) or not isinstance(values, list) or len(values) != len(models):
             raise ZooFormatError(f"{where}: the property {key!r} has not a value a checkpoint")
         if all(isinstance(value, int | float | str) for value in values):
-            table[PERFORMANCE.get(key) or column_of(key)] = values
+            table[key if key == "seed" else PERFORMANCE.get(key) or column_of(key)] = values
     return table
 
 

@@ -106,7 +106,9 @@ def _preprocessed(source: Path) -> Listing:
             value: _form(next(read_preprocessed(source, rows.iloc[:1])), float(value), source / rows["file"].iloc[0])
             for value, rows in table.groupby(share)
         }
-        table = pd.concat([table, pd.DataFrame([forms[value] for value in share], index=table.index)], axis=1)
+        found = pd.DataFrame([forms[value] for value in share], index=table.index)
+        # Where a property has the name of what the tensors tell, they are right.
+        table = pd.concat([table.drop(columns=found.columns, errors="ignore"), found], axis=1)
         pattern = _PATTERN
     return Listing(table, pattern, load="dropout", temperature="learning_rate", varied=varied)
 

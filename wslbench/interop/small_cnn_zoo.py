@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from wslbench.errors import ZooFormatError
-from wslbench.interop.listing import ImportOptions, Listing
+from wslbench.interop.listing import ImportOptions, Listing, free_name
 from wslbench.interop.matrices import Place, map_matrix, read_layout, rows_of
 from wslbench.zoo.models import FloatArray
 
@@ -79,7 +79,7 @@ def _metrics(path: Path) -> pd.DataFrame:
         table = pd.read_csv(io.BytesIO(content))
     except (OSError, EOFError, ValueError) as error:
         raise ZooFormatError(f"{path} cannot be read as CSV in gzip: {error}") from error
-    table = table.rename(columns=lambda column: str(column).removeprefix("config."))
+    table = table.rename(columns=lambda column: free_name(str(column).removeprefix("config.")))
     if table.columns.duplicated().any():
         raise ZooFormatError(f"{path} has the column {table.columns[table.columns.duplicated()][0]!r} twice")
     return table

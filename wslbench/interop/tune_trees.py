@@ -23,7 +23,7 @@ import pandas as pd
 
 from wslbench.architectures import Architecture
 from wslbench.errors import ZooFormatError
-from wslbench.interop.listing import ImportOptions, Listing
+from wslbench.interop.listing import ImportOptions, Listing, free_name
 from wslbench.interop.tune_logs import RunLog, read_log
 
 _CHECKPOINT = re.compile(r"checkpoint_0*([0-9]{1,9})")
@@ -110,7 +110,7 @@ def hyperparameters_of(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ZooFormatError(f"{path} is no JSON object")
     return {
-        column_of(key): value
+        key if key == "seed" else column_of(key): value
         for key, value in content.items()
         if isinstance(value, int | float | str) and not _NO_HYPERPARAMETERS.fullmatch(key)
     }
@@ -150,7 +150,7 @@ def column_of(key: str) -> str:
         return _NAMES[key]
     for group in _SHORT_GROUPS:
         key = key.removeprefix(group)
-    return key.replace("::", "_")
+    return free_name(key.replace("::", "_"))
 
 
 class TuneRun:
@@ -188,8 +188,8 @@ class TuneRun:
         flags = {"short": short, "restarted": self.log.restarted, "unfinished": short}
         return [
             {
-                "file": file,
                 **self.hyperparameters,
+                "file": file,
                 "epoch": epoch,
                 **self.log.performance(epoch),
                 **(self.log.landscape if epoch == measured_epoch else {}),
