@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from tests.interop.controllers import ARCHITECTURE, OPTIONS, SHAPES, write_controllers
 from wslbench.architectures import Architecture
-from wslbench.errors import ZooError, ZooFormatError
+from wslbench.errors import ZooDamagedError, ZooError, ZooFormatError
 from wslbench.interop import import_zoo
 from wslbench.interop.formats import FORMATS, ImportFormat, file_by_file
 from wslbench.interop.listing import Listing
@@ -133,6 +133,40 @@ def test_no_reader_leads_outside(name: str, source: Path, tmp_path: Path, monkey
     monkeypatch.setitem(FORMATS, "ptmz", ImportFormat(lambda source, options: Listing(table), reading, ""))
     with pytest.raises(ZooFormatError, match="outside"):
         import_zoo(source, "ptmz", tmp_path / "zoo", OPTIONS)
+
+
+def test_what_a_zoo_cannot_hold_is_refused_before_a_weight_is_read(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pd.read_csv(source / "metadata.csv").rename(columns={"path": "file"})
+    read: list[object] = []
+    for spoiled in (table.assign(note="\x1b[2J"), table.rename(columns={"score": "\x1b[2J"})):
+        listing = Listing(spoiled)
+        reader = ImportFormat(lambda source, options, listing=listing: listing, lambda *asked: read.append(asked), "")
+        monkeypatch.setitem(FORMATS, "ptmz", reader)
+        with pytest.raises(ZooFormatError, match="control characters"):
+            import_zoo(source, "ptmz", tmp_path / "zoo", OPTIONS)
+    assert read == []
+
+
+def test_values_of_several_kinds_become_text(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.read_csv(source / "metadata.csv").rename(columns={"path": "file"})
+    table["mixed"] = pd.Series(["auto", 0.5, True, None] * 3, dtype=object)
+    reading = FORMATS["state-dicts"].read
+    monkeypatch.setitem(FORMATS, "ptmz", ImportFormat(lambda source, options: Listing(table), reading, ""))
+    zoo = import_zoo(source, "ptmz", tmp_path / "zoo", OPTIONS)
+    found = zoo.table.set_index("file")["mixed"]
+    assert found[table["file"][:3]].tolist() == ["auto", "0.5", "True"]
+    assert found[table["file"][3::4]].isna().all()
+
+
+def test_an_unsound_import_does_not_stay(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wslbench.interop.importing.verify", lambda zoo: ["something"])
+    with pytest.raises(ZooDamagedError, match="not sound, and not kept: something"):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+    assert not (tmp_path / "zoo").exists()
+    monkeypatch.undo()
+    assert verify(import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)) == []
 
 
 def test_a_second_column_named_file_is_refused(source: Path, tmp_path: Path) -> None:

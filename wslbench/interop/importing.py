@@ -35,7 +35,7 @@ def import_zoo(
 ) -> Zoo:
     """Bring a foreign zoo into the zoo format, or an exported one back; an interrupted import goes on where it was.
 
-    One cell is in memory at a time. The zoo is verified, all weights included, before it is returned.
+    One cell is in memory at a time. The zoo is verified, all weights included, before it stands at its destination.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def import_zoo(
     card = _card(table, networks.architectures, layout, source, options, (load, temperature))
     finished = ZooWriter.finished(destination, card.recipe)
     if finished is not None:
-        return _sound(finished)
+        return finished
     writer = ZooWriter(destination, card.recipe)
     staged = writer.staged()
     pairs = pd.DataFrame({column: pd.Series(dtype=object) for column in PAIR_COLUMNS})
@@ -91,14 +91,13 @@ def import_zoo(
             }
             writer.stage(str(cell_id), rows[list(STAGED_COLUMNS)], weights, pairs)
         on_progress(done / len(cells))
-    return _sound(writer.compact(card, table, pairs, _splits(table, load, temperature)))
+    return writer.compact(card, table, pairs, _splits(table, load, temperature), _check_sound)
 
 
-def _sound(zoo: Zoo) -> Zoo:
+def _check_sound(zoo: Zoo) -> None:
     problems = verify(zoo)
     if problems:
-        raise ZooDamagedError(f"the imported zoo at {zoo.path} is not sound: " + "; ".join(problems))
-    return zoo
+        raise ZooDamagedError("the imported zoo is not sound, and not kept: " + "; ".join(problems))
 
 
 def _check_files(source: Path, listing: Listing) -> None:

@@ -61,7 +61,7 @@ def restore_zoo(source: Path, layout: str, destination: Path, on_progress: Calla
     recipe = {"restored_from": layout, "manifest": manifest.model_dump(mode="json")}
     finished = ZooWriter.finished(destination, recipe)
     if finished is not None:
-        return _the_exported(finished, manifest, source)
+        return finished
     writer = ZooWriter(destination, recipe)
     staged = writer.staged()
     none = pairs.iloc[:0]
@@ -73,21 +73,18 @@ def restore_zoo(source: Path, layout: str, destination: Path, on_progress: Calla
             }
             writer.stage(str(cell_id), rows[list(STAGED_COLUMNS)], weights, none)
         on_progress(done / len(cells))
-    zoo = writer.compact(card, table.drop(columns=["model_id", "shard", "row", "line"]), pairs, splits)
-    return _the_exported(zoo, manifest, source)
+    placed = table.drop(columns=["model_id", "shard", "row", "line"])
+    return writer.compact(card, placed, pairs, splits, lambda zoo: _check_exported(zoo, manifest, source))
 
 
-def _the_exported(zoo: Zoo, manifest: Manifest, source: Path) -> Zoo:
+def _check_exported(zoo: Zoo, manifest: Manifest, source: Path) -> None:
     problems = verify(zoo)
     if zoo.versions["weights"] != manifest.weights.hash:
         problems.append("its weights are others")
     if zoo.versions["annotations"] != manifest.annotations.hash:
         problems.append("its annotations are others")
     if problems:
-        raise ZooDamagedError(
-            f"the zoo at {zoo.path} is not the one that was exported to {source}: " + "; ".join(problems)
-        )
-    return zoo
+        raise ZooDamagedError(f"{source} does not hold the zoo that was exported to it: " + "; ".join(problems))
 
 
 def _stacked(networks: Networks, count: int) -> dict[str, FloatArray]:

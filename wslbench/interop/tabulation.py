@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from wslbench.errors import ZooFormatError
+from wslbench.foreign_text import has_control_characters
 from wslbench.interop.listing import Listing
 from wslbench.zoo.identity import run_id
 from wslbench.zoo.schema import is_name
@@ -26,7 +27,7 @@ def tabulate(listing: Listing, load: str, temperature: str) -> pd.DataFrame:
     ZooFormatError
         If a column is missing, or holds what it cannot.
     """
-    listed = listing.table
+    listed = _plain(listing.table)
     computed = set(MODEL_COLUMNS) - {"seed", "epoch"}
     clash = sorted(computed & set(listed.columns))
     if clash:
@@ -63,6 +64,26 @@ def tabulate(listing: Listing, load: str, temperature: str) -> pd.DataFrame:
         phase_probability=np.nan,
         unfinished=table["unfinished"].astype(bool) if "unfinished" in table.columns else False,
     )
+
+
+def _plain(listed: pd.DataFrame) -> pd.DataFrame:
+    """The listing with what a zoo's table can hold: columns that mix text with numbers or gaps with truth are text.
+
+    Raises
+    ------
+    ZooFormatError
+        If a terminal would obey a text. The zoo could not be read back, and no weight has been read yet.
+    """
+    columns = {}
+    for name in listed.columns:
+        values = listed[name]
+        if not pd.api.types.is_numeric_dtype(values.dtype):
+            values = values.map(str, na_action="ignore")
+        for text in (name, *(values.dropna().unique() if values.dtype.kind == "O" else ())):
+            if has_control_characters(str(text)):
+                raise ZooFormatError(f"the metadata's column {name!r} holds control characters: {text!r}")
+        columns[name] = values
+    return pd.DataFrame(columns)
 
 
 def _cells(listing: Listing, load: str, temperature: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,14 @@ class ZooWriter:
         """What is staged of a cell; see :meth:`Staging.read`."""
         return self._staging.read(cell_id)
 
-    def compact(self, card: ZooCard, table: pd.DataFrame, pairs: pd.DataFrame, splits: Sequence[Split]) -> Zoo:
+    def compact(
+        self,
+        card: ZooCard,
+        table: pd.DataFrame,
+        pairs: pd.DataFrame,
+        splits: Sequence[Split],
+        check: Callable[[Zoo], object] = lambda zoo: None,
+    ) -> Zoo:
         """Write the zoo from what is staged, all at once, and drop the staging folder.
 
         Parameters
@@ -101,6 +108,8 @@ class ZooWriter:
             A row a pair of seeds.
         splits
             One a protocol, each validated against the table.
+        check
+            Called with the zoo before it takes its place; what it raises keeps it from there.
 
         Returns
         -------
@@ -119,6 +128,7 @@ class ZooWriter:
         with new_folder(self.destination, inside=self._staging.folder) as folder:
             placed, weights = compact_weights(folder, card, table, StagedWeights(self._staging, table))
             write_annotations(folder, card, placed, pairs, splits, weights)
+            check(Zoo(folder))
             self._staging.note_zoo(weights.hash)
         self._staging.remove()
         return Zoo(self.destination)
