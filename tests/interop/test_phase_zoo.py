@@ -187,7 +187,7 @@ def _text(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
             lambda run: [path.unlink() for path in run.glob("checkpoint_*/checkpoints")],
             "holds no checkpoint_NNNNNN/checkpoints",
         ),
-        (lambda run: (run.parent / "link").symlink_to(run), "link is a link"),
+        (lambda run: (run.parent / "link").symlink_to(run), "link, or its result.json, is a link"),
     ],
 )
 def test_what_is_malformed_is_refused_by_name(spoil: Callable[[Path], object], message: str, tmp_path: Path) -> None:

@@ -111,8 +111,11 @@ def _from_files(source: Path, rows: pd.DataFrame) -> Networks:
 
 def _from_matrices(source: Path, rows: pd.DataFrame) -> Networks:
     architecture = rows["architecture"].iloc[0]
-    matrix = source / f"{architecture}.npy"
-    places = read_layout(source / f"{architecture}.csv", map_matrix(matrix).shape[1])
+    matrix, layout = source / f"{architecture}.npy", source / f"{architecture}.csv"
+    for path in (matrix, layout):
+        if not is_name(architecture) or path.is_symlink():
+            raise ZooFormatError(f"{path} is a link, or no name that an architecture has")
+    places = read_layout(layout, map_matrix(matrix).shape[1])
     return rows_of(matrix, places, rows["line"].to_numpy(dtype=np.intp))
 
 

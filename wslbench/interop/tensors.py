@@ -13,6 +13,7 @@ import numpy as np
 
 from wslbench.errors import ZooDamagedError, ZooFormatError
 from wslbench.interop.archives import open_archive, refuse_special
+from wslbench.interop.npy_headers import npy_header
 from wslbench.interop.torch_files import load_torch
 from wslbench.interop.torch_mapping import NotPlainError, map_state
 from wslbench.zoo._header import header_length, unique_keys
@@ -94,11 +95,11 @@ def _npz_entries(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[str, np
     for entry in archive.infolist():
         with archive.open(entry) as file:
             try:
-                shape, dtype, head = _npy_header(file, path, entry.filename)
+                shape, dtype, head = _npy_header(npy_header(file), path, entry.filename)
             except ZooFormatError:
                 raise
             except Exception as error:  # the header is text in Python, and reading it may fail in any way
-                raise ZooFormatError(f"{path}: the header of {entry.filename!r} cannot be read") from error
+                raise ZooFormatError(f"{path}: the header of {entry.filename!r} cannot be read: {error}") from error
             # Room for the array is made before its values are read.
             if head + math.prod(shape) * dtype.itemsize != entry.file_size or dtype.itemsize == 0:
                 raise ZooFormatError(f"{path}: the entry {entry.filename!r} is not as long as its header says")
@@ -109,9 +110,7 @@ def _npz_entries(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[str, np
 def _npy_header(file: IO[bytes], path: Path, name: str) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """Shape, dtype, and the bytes before the values."""
     version = np.lib.format.read_magic(file)
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
-    if read is None:
-        raise ZooFormatError(f"{path}: the entry {name!r} is of an unknown version of .npy")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     if dtype.hasobject:
         raise ZooFormatError(f"{path}: the entry {name!r} holds a pickle, which is not executed")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wslbench.errors import ZooFormatError
 
-_MAX_BYTES = 256 * 2**20
+_MAX_BYTES = 64 * 2**20  # thousands of epochs with a copy of the hyper-parameters each
+_MAX_LINES = 100_000
+_MAX_LINE_BYTES = 2**20
 _ITERATION = "training_iteration"
 _SINCE_RESTORE = "iterations_since_restore"
 _STEPS = "training::accumulate_gradients_steps"
@@ -71,12 +76,13 @@ def read_log(path: Path) -> RunLog:
     """
     log = RunLog()
     steps = 1
-    lines = _lines(path)
-    for number, line in enumerate(lines):
-        record = _parsed(line, path, number, last=number == len(lines) - 1)
+    for number, line in enumerate(_lines(path)):
+        record = _parsed(line, path, number)
+        if log.torn:  # the line before this one is cut off, and is not the last
+            raise ZooFormatError(f"{path}, line {number} is no JSON")
         if record is None:
             log.torn = True
-            break
+            continue
         epoch = record.get(_ITERATION, number)
         if type(epoch) is not int or epoch < 0:
             raise ZooFormatError(f"{path}, line {number + 1}: {_ITERATION} is {epoch!r}, no epoch")
@@ -98,23 +104,31 @@ def read_log(path: Path) -> RunLog:
     return log
 
 
-def _lines(path: Path) -> list[bytes]:
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of a log, one in memory at a time."""
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ZooFormatError(f"{path} has more than {_MAX_BYTES} bytes, which no log needs")
-        return path.read_bytes().splitlines()
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > _MAX_BYTES:
+                raise ZooFormatError(f"{path} has more than {_MAX_BYTES} bytes, which no log needs")
+            for number in itertools.count():
+                if not (line := file.readline(_MAX_LINE_BYTES + 1)):
+                    return
+                if len(line) > _MAX_LINE_BYTES or number == _MAX_LINES:
+                    raise ZooFormatError(
+                        f"{path} has a line of more than {_MAX_LINE_BYTES} bytes or more than {_MAX_LINES} lines, "
+                        "which no log needs"
+                    )
+                yield line
     except OSError as error:
         raise ZooFormatError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _parsed(line: bytes, path: Path, number: int, *, last: bool) -> dict[str, Any] | None:
-    """The object on a line; None where it is the last one, and cut off."""
+def _parsed(line: bytes, path: Path, number: int) -> dict[str, Any] | None:
+    """The object on a line; None where the line is cut off."""
     try:
         record = json.loads(line)  # NaN and Infinity, which Ray writes, are understood
-    except (ValueError, RecursionError) as error:
-        if last:
-            return None
-        raise ZooFormatError(f"{path}, line {number + 1} is no JSON: {error}") from error
+    except (ValueError, RecursionError):
+        return None
     if not isinstance(record, dict):
         raise ZooFormatError(f"{path}, line {number + 1} is no JSON object")
     return record

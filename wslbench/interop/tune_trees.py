@@ -23,9 +23,11 @@ import pandas as pd
 
 from wslbench.architectures import Architecture
 from wslbench.errors import ZooFormatError
+from wslbench.foreign_text import read_bytes
 from wslbench.interop.listing import ImportOptions, Listing, free_name
 from wslbench.interop.tune_logs import RunLog, read_log
 
+_LOG = "result.json"
 _CHECKPOINT = re.compile(r"checkpoint_0*([0-9]{1,9})")
 _MAX_BYTES = 2**20
 _NAMES = {
@@ -81,12 +83,12 @@ def run_folders(source: Path) -> list[Path]:
     """
     if not source.is_dir():
         raise ZooFormatError(f"{source} is no folder")
-    folders = sorted(folder for folder in source.iterdir() if (folder / "result.json").is_file())
+    folders = sorted(folder for folder in source.iterdir() if (folder / _LOG).is_file())
     if not folders:
-        raise ZooFormatError(f"{source} holds no runs: folders with a result.json")
+        raise ZooFormatError(f"{source} holds no runs: folders with a {_LOG}")
     for folder in folders:
-        if folder.is_symlink():
-            raise ZooFormatError(f"{folder} is a link: a run's folder has to stand in {source} itself")
+        if folder.is_symlink() or (folder / _LOG).is_symlink():
+            raise ZooFormatError(f"{folder}, or its {_LOG}, is a link: a run's files have to stand in {source} itself")
     return folders
 
 
@@ -98,13 +100,14 @@ def hyperparameters_of(folder: Path) -> dict[str, Any]:
     ZooFormatError
         If the file is not there, or is no JSON object.
     """
-    path = next((folder / name for name in ("params.json", "config.json") if (folder / name).is_file()), None)
+    names = ("params.json", "config.json")
+    path = next((folder / name for name in names if (folder / name).is_file()), None)
     if path is None:
         raise ZooFormatError(f"{folder} has neither params.json nor config.json, which hold a run's hyper-parameters")
+    if path.is_symlink():
+        raise ZooFormatError(f"{path} is a link: hyper-parameters have to stand in their run's folder")
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ZooFormatError(f"{path} has more than {_MAX_BYTES} bytes, which no run's hyper-parameters need")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(path, _MAX_BYTES).decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ZooFormatError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
@@ -174,7 +177,7 @@ class TuneRun:
         self.hyperparameters = hyperparameters_of(folder)
         if not isinstance(self.hyperparameters.get("seed"), int):
             raise ZooFormatError(f"{folder}: the hyper-parameters name no seed")
-        self.log: RunLog = read_log(folder / "result.json")
+        self.log: RunLog = read_log(folder / _LOG)
         self.checkpoints = {
             epoch: path.relative_to(source).as_posix() for epoch, path in checkpoints_of(folder).items()
         }
