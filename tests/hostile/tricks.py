@@ -930,13 +930,13 @@ def padded(name: str, content: bytes, megabytes: int) -> Generator:
 
 each(
     *PTMZ,
-    "which no log needs|is no JSON",
+    "which no log needs|are no JSON",
     log_of_line_breaks=text("a/result.json", "\n" * 60 * MEGABYTE),
     log_without_line_breaks=padded("a/result.json", b'{"a":', 60),
     log_of_a_gigabyte=padded("a/result.json", b"{}\n", 1024),
     log_of_empty_lines=text("a/result.json", "{}\n" * 200_000),
-    log_nested=text("a/result.json", ('{"a": ' + "[" * 100_000 + "\n") * 2),
-    log_huge_number=text("a/result.json", ('{"a": ' + "9" * 100_000 + "}\n") * 2),
+    log_nested=text("a/result.json", ('{"a": ' + "[" * 10_000 + "\n") * 101),
+    log_huge_number=text("a/result.json", ('{"a": ' + "9" * 10_000 + "}\n") * 101),
 )
 each(
     *PTMZ,
@@ -973,9 +973,10 @@ def checkpoint_payload(folder: Path) -> None:
     torch_file(folder / RUN, pickled(folder))
 
 
-@trick(*PTMZ, "holds no checkpoint_NNNNNN/checkpoints")
+@trick(*PTMZ, "holds no run with a checkpoint_NNNNNN/checkpoints")
 def checkpoint_pipe(folder: Path) -> None:
-    pipe(RUN)(folder)
+    for run in ("a", "b"):
+        pipe(f"{run}/checkpoint_000001/checkpoints")(folder)
 
 
 # --- the layout modelzoo: preprocessed files of populations -----------------------------------------------------------

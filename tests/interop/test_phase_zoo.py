@@ -15,6 +15,7 @@ import torch
 from tests.interop.phase_zoo import LANDSCAPE_EPOCH, METRICS, PLANNED, loss, write_run
 from wslbench.errors import ZooFormatError
 from wslbench.interop import ImportOptions, import_zoo
+from wslbench.interop.left_out import told
 from wslbench.interop.tune_trees import list_phase_zoo
 from wslbench.zoo import Zoo
 
@@ -132,6 +133,34 @@ def test_a_killed_run_leaves_half_a_line(tmp_path: Path) -> None:
     assert listed(tmp_path)["short"].all()
 
 
+def test_a_run_that_was_killed_and_restored_leaves_half_a_line_in_the_middle(tmp_path: Path) -> None:
+    log = write_run(tmp_path, 1, 16, 0, epochs=(3, LANDSCAPE_EPOCH)) / "result.json"
+    lines = log.read_text().splitlines()
+    half = [*lines[:2], lines[2][:40] + lines[2], *lines[3:5], *lines[LANDSCAPE_EPOCH:]]
+    log.write_text("".join(line + "\n" for line in half))
+    table = listed(tmp_path)
+    assert table["restarted"].all()
+    assert not table["short"].any()
+    assert table["test_loss"].tolist() == pytest.approx([2 * loss(epoch) for epoch in (3, LANDSCAPE_EPOCH)])
+    assert table["published_epoch"].dropna().tolist() == [LANDSCAPE_EPOCH]
+
+
+@pytest.mark.parametrize("log", ["", None])
+def test_a_run_without_a_checkpoint_is_named_and_left_out(log: str | None, tmp_path: Path) -> None:
+    for batch_size in (8, 16):
+        write_run(tmp_path / "tree", 1, batch_size, 0, epochs=(0,))
+    empty = write_run(tmp_path / "tree", 2, 8, 0, epochs=())
+    if log is not None:
+        (empty / "result.json").write_text(log)
+    zoo = import_zoo(tmp_path / "tree", "ptmz", tmp_path / "zoo", OPTIONS)
+    assert set(zoo.table["width"]) == {1}
+    assert zoo.card.recipe["left_out"] == {
+        "counts": {"without a checkpoint": 1},
+        "names": {empty.name: "without a checkpoint"},
+    }
+    assert told(zoo.card) == f"left out 1 (1 without a checkpoint): {empty.name}; all are listed in zoo.yaml"
+
+
 def test_the_learning_rate_is_the_temperature_where_the_batch_size_is_one(tmp_path: Path) -> None:
     for seed in (0, 1):
         write_run(tmp_path, 1, 16, seed, epochs=(0,))
@@ -176,7 +205,7 @@ def _text(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
         (_text("params.json", lambda text: text[:-5]), r"params\.json cannot be read as JSON"),
         (_text("params.json", lambda text: "[]"), r"params\.json is no JSON object"),
         (_text("params.json", lambda text: text.replace('"seed"', '"sow"')), "name no seed"),
-        (_text("result.json", lambda text: "{\n" + text), r"result\.json, line 1 is no JSON"),
+        (_text("result.json", lambda text: "{\n" * 101 + text), r"more than 100 lines are no JSON"),
         (_text("result.json", lambda text: "[1]\n" + text), r"result\.json, line 1 is no JSON object"),
         (_text("result.json", lambda text: text.replace('"test_acc": 0.1', '"test_acc": 51.0')), "are fractions"),
         (_text("result.json", lambda text: text.replace("NaN", "1.5")), "landscape stand on the line of epoch 0"),
@@ -185,7 +214,7 @@ def _text(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
         (lambda run: (run / "params.json").unlink(), r"neither params\.json nor config\.json"),
         (
             lambda run: [path.unlink() for path in run.glob("checkpoint_*/checkpoints")],
-            "holds no checkpoint_NNNNNN/checkpoints",
+            "holds no run with a checkpoint_NNNNNN/checkpoints",
         ),
         (lambda run: (run.parent / "link").symlink_to(run), "link, or its result.json, is a link"),
     ],

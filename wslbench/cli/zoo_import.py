@@ -55,7 +55,7 @@ def import_(
     from rich.console import Console
 
     from wslbench.cli._work_progress import work_progress
-    from wslbench.interop import ImportOptions, import_zoo
+    from wslbench.interop import ImportOptions, import_zoo, left_out
 
     destination = out.absolute()
     options = ImportOptions(
@@ -74,6 +74,8 @@ def import_(
         zoo = import_zoo(source, layout, destination, options, told)
     splits = ", ".join(zoo.protocols) or "none"
     typer.echo(f"imported at {zoo.path}: {len(zoo.table)} checkpoints, splits: {splits}")
+    if (missing := left_out.told(zoo.card)) is not None:
+        typer.echo(missing)
 
 
 def _architecture(text: str) -> Architecture:

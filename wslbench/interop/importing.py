@@ -11,6 +11,7 @@ import pandas as pd
 from wslbench.architectures import Architecture
 from wslbench.errors import SplitError, ZooDamagedError, ZooFormatError
 from wslbench.interop.formats import FORMATS, ImportFormat
+from wslbench.interop.left_out import entry
 from wslbench.interop.listing import ImportOptions, Listing
 from wslbench.interop.networks import Networks, described, undescribed
 from wslbench.interop.restoring import RESTORED, is_exported, restore_zoo
@@ -91,6 +92,7 @@ def import_zoo(
             }
             writer.stage(str(cell_id), rows[list(STAGED_COLUMNS)], weights, pairs)
         on_progress(done / len(cells))
+    card = card.model_copy(update={"recipe": card.recipe | entry(listing.left_out)})
     return writer.compact(card, table, pairs, _splits(table, load, temperature), _check_sound)
 
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from wslbench.architectures import Architecture
+from wslbench.interop.left_out import LeftOut
 from wslbench.zoo.tables import MODEL_COLUMNS
 
 # What readers and the zoo format say themselves of each checkpoint.
@@ -71,6 +72,8 @@ class Listing:
         Further columns in which runs of different cells differ.
     measured_epoch
         The epoch that annotations belong to; None: the last one.
+    left_out
+        What is in the source and of no use.
     """
 
     table: pd.DataFrame
@@ -79,6 +82,7 @@ class Listing:
     temperature: str | None = None
     varied: tuple[str, ...] = ()
     measured_epoch: int | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def free_name(name: str) -> str:

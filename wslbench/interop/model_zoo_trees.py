@@ -25,7 +25,7 @@ from wslbench.interop.listing import ImportOptions, Listing
 from wslbench.interop.model_zoo_files import list_preprocessed, preprocessed_files, read_preprocessed
 from wslbench.interop.tensors import read_checkpoint
 from wslbench.interop.tune_logs import PERFORMANCE
-from wslbench.interop.tune_trees import TuneRun, measured_epoch_of, run_folders, varied_columns
+from wslbench.interop.tune_trees import measured_epoch_of, read_runs, varied_columns
 from wslbench.zoo.models import FloatArray
 
 _NO_HYPERPARAMETERS = {
@@ -62,7 +62,7 @@ def list_model_zoo(source: Path, options: ImportOptions) -> Listing:
     """
     if preprocessed_files(source):
         return _preprocessed(source)
-    runs = [TuneRun(folder, source) for folder in run_folders(source)]
+    runs, empty = read_runs(source)
     epoch = measured_epoch_of(runs)
     known: dict[object, dict[str, float]] = {}
     rows = []
@@ -81,6 +81,7 @@ def list_model_zoo(source: Path, options: ImportOptions) -> Listing:
         temperature="learning_rate",
         varied=varied_columns(table, [run.hyperparameters for run in runs]),
         measured_epoch=epoch,
+        left_out=empty,
     )
 
 

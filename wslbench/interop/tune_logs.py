@@ -16,6 +16,7 @@ from wslbench.errors import ZooFormatError
 _MAX_BYTES = 64 * 2**20  # thousands of epochs with a copy of the hyper-parameters each
 _MAX_LINES = 100_000
 _MAX_LINE_BYTES = 2**20
+_MAX_TORN_LINES = 100  # a run is not killed more often
 _ITERATION = "training_iteration"
 _SINCE_RESTORE = "iterations_since_restore"
 _STEPS = "training::accumulate_gradients_steps"
@@ -42,7 +43,7 @@ class RunLog:
     ----------
     restarted
         Whether training was restored from a checkpoint on the way: then epochs before it may have been logged twice,
-        of which the later line counts.
+        of which the later line counts. A line that is cut off and not the last one shows it as well.
     torn
         Whether the last line is cut off, as a killed run leaves it.
     last
@@ -65,24 +66,31 @@ class RunLog:
 def read_log(path: Path) -> RunLog:
     """Read a log.
 
-    The 0-based line i is epoch i unless it says otherwise. Where gradients were accumulated over k steps, the trainer
+    The 0-based line i is epoch i unless it says otherwise. A line that a killed run left half-written, anywhere in the
+    log, is passed over. Where gradients were accumulated over k steps, the trainer
     logged 1/k of the train loss in every epoch that trained; epoch 0 is measured before training, as it is.
 
     Raises
     ------
     ZooFormatError
-        If a line but the last is no JSON object, an accuracy is no fraction, or metrics of the landscape stand on two
-        lines.
+        If a line is JSON but no object, or many are no JSON, an accuracy is no fraction, or metrics of the landscape
+        stand on the lines of two epochs.
     """
     log = RunLog()
     steps = 1
+    torn_lines = 0
     for number, line in enumerate(_lines(path)):
+        if line.isspace():
+            continue
         record = _parsed(line, path, number)
-        if log.torn:  # the line before this one is cut off, and is not the last
-            raise ZooFormatError(f"{path}, line {number} is no JSON")
         if record is None:
             log.torn = True
+            torn_lines += 1
+            if torn_lines > _MAX_TORN_LINES:
+                raise ZooFormatError(f"{path}: more than {_MAX_TORN_LINES} lines are no JSON, {number + 1} among them")
             continue
+        log.restarted |= log.torn  # something was written behind the line that a killed run left
+        log.torn = False
         epoch = record.get(_ITERATION, number)
         if type(epoch) is not int or epoch < 0:
             raise ZooFormatError(f"{path}, line {number + 1}: {_ITERATION} is {epoch!r}, no epoch")
@@ -92,7 +100,7 @@ def read_log(path: Path) -> RunLog:
         log.last = max(log.last, epoch)
         steps = _steps(record, steps, path, number)
         if found := _landscape(record):
-            if log.landscape:
+            if log.landscape and log.landscape["published_epoch"] != epoch:
                 raise ZooFormatError(
                     f"{path}, line {number + 1}: metrics of the landscape stand on the line of epoch "
                     f"{log.landscape['published_epoch']:g} as well, and are one epoch's"

@@ -24,6 +24,7 @@ import pandas as pd
 from wslbench.architectures import Architecture
 from wslbench.errors import ZooFormatError
 from wslbench.foreign_text import read_bytes
+from wslbench.interop.left_out import LeftOut
 from wslbench.interop.listing import ImportOptions, Listing, free_name
 from wslbench.interop.tune_logs import RunLog, read_log
 
@@ -59,7 +60,7 @@ def list_phase_zoo(source: Path, options: ImportOptions) -> Listing:
     ZooFormatError
         If there is no run, or a file of one is malformed.
     """
-    runs = [TuneRun(folder, source) for folder in run_folders(source)]
+    runs, empty = read_runs(source)
     epoch = measured_epoch_of(runs)
     table = pd.DataFrame([row for run in runs for row in run.rows(epoch)])
     types = {str(run.hyperparameters.get("type")) for run in runs}
@@ -70,7 +71,23 @@ def list_phase_zoo(source: Path, options: ImportOptions) -> Listing:
         temperature="batch_size" if table["batch_size"].nunique() > 1 else "learning_rate",
         varied=varied_columns(table, [run.hyperparameters for run in runs]),
         measured_epoch=epoch,
+        left_out=empty,
     )
+
+
+def read_runs(source: Path) -> tuple[list[TuneRun], tuple[LeftOut, ...]]:
+    """The runs of a tree, and those that were left out as they have no checkpoint: they failed before the first.
+
+    Raises
+    ------
+    ZooFormatError
+        If there is no run with a checkpoint, or a file of one is malformed.
+    """
+    found = [TuneRun(folder, source) for folder in run_folders(source)]
+    runs = [run for run in found if run.checkpoints]
+    if not runs:
+        raise ZooFormatError(f"{source} holds no run with a checkpoint_NNNNNN/checkpoints")
+    return runs, tuple(LeftOut(run.folder.name, "without a checkpoint") for run in found if not run.checkpoints)
 
 
 def run_folders(source: Path) -> list[Path]:
@@ -181,8 +198,6 @@ class TuneRun:
         self.checkpoints = {
             epoch: path.relative_to(source).as_posix() for epoch, path in checkpoints_of(folder).items()
         }
-        if not self.checkpoints:
-            raise ZooFormatError(f"{folder} holds no checkpoint_NNNNNN/checkpoints")
 
     def rows(self, measured_epoch: int) -> list[dict[str, Any]]:
         """A row a checkpoint; metrics of the landscape stand on that of the measured epoch."""
