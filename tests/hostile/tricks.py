@@ -53,6 +53,7 @@ from wslbench.errors import (
     RecipeError,
     ResultError,
     TaskError,
+    WeightsNotFiniteError,
     WslbenchError,
     ZooDamagedError,
     ZooFormatError,
@@ -204,7 +205,7 @@ def pt_with_two_pickles(folder: Path) -> None:
     torch_file(folder / "net.pt", tensor_pickle(), {"0": bytes(48), "other/data.pkl": b"."})
 
 
-@trick(*STATE, "not finite")
+@trick("state dict", WeightsNotFiniteError, "not finite")
 def pt_infinite_weight(folder: Path) -> None:
     torch_file(folder / "net.pt", tensor_pickle(), {"0": np.full(12, np.inf, "<f4").tobytes()})
 
@@ -313,7 +314,7 @@ def npz_directory_of_100_megabytes(folder: Path) -> None:
         file.write(b"PK\x05\x06" + b"\0\0\0\0\x01\0\x01\0" + (100 * MEGABYTE).to_bytes(4, "little") + bytes(6))
 
 
-@trick(*STATE, "not finite")
+@trick("state dict", WeightsNotFiniteError, "not finite")
 def npz_nan(folder: Path) -> None:
     npz(folder / "net.npz", {"w.npy": npy(np.array([1, np.nan], "<f4"))})
 
@@ -389,7 +390,7 @@ TRICKS["shard_header_wrong_type"] = Trick(
 )
 
 
-@trick(*STATE, "not finite")
+@trick("state dict", WeightsNotFiniteError, "not finite")
 def foreign_infinite_weight(folder: Path) -> None:
     save_file({"w": np.array([1, -np.inf], np.float32)}, folder / FOREIGN)
 

@@ -161,6 +161,32 @@ def test_a_run_without_a_checkpoint_is_named_and_left_out(log: str | None, tmp_p
     assert told(zoo.card) == f"left out 1 (1 without a checkpoint): {empty.name}; all are listed in zoo.yaml"
 
 
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_a_run_whose_loss_is_not_finite_is_unfinished(value: str, tmp_path: Path) -> None:
+    write_run(tmp_path / "tree", 1, 8, 0)
+    log = write_run(tmp_path / "tree", 1, 16, 0) / "result.json"
+    first, *lines = log.read_text().splitlines()
+    lines = [line if number < 4 else line.replace(f'"train_loss": {loss(number + 1)}', f'"train_loss": {value}')
+             for number, line in enumerate(lines)]  # fmt: skip
+    log.write_text("\n".join([first, *lines]) + "\n")
+    assert value in lines[-1]
+    table = import_zoo(tmp_path / "tree", "ptmz", tmp_path / "zoo", OPTIONS).table
+    assert set(table["batch_size"][table["unfinished"]]) == {16}
+    assert table["diverged"].equals(table["unfinished"])
+    assert table["unfinished"].sum() == 3
+
+
+def test_a_measured_checkpoint_without_its_numbers_is_unfinished(tmp_path: Path) -> None:
+    for batch_size in (8, 16):
+        log = write_run(tmp_path / "tree", 1, batch_size, 0) / "result.json"
+    lines = [line for line in log.read_text().splitlines() if f'"training_iteration": {LANDSCAPE_EPOCH}' not in line]
+    log.write_text("\n".join(lines) + "\n")
+    table = import_zoo(tmp_path / "tree", "ptmz", tmp_path / "zoo", OPTIONS).table
+    unfinished = table[table["unfinished"]]
+    assert unfinished[["batch_size", "measured"]].to_numpy().tolist() == [[16, True]]
+    assert np.isfinite(table.query("measured and not unfinished")["test_accuracy"]).all()
+
+
 def test_the_learning_rate_is_the_temperature_where_the_batch_size_is_one(tmp_path: Path) -> None:
     for seed in (0, 1):
         write_run(tmp_path, 1, 16, seed, epochs=(0,))

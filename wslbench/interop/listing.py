@@ -14,7 +14,18 @@ from wslbench.zoo.tables import MODEL_COLUMNS
 
 # What readers and the zoo format say themselves of each checkpoint.
 _OWN_COLUMNS = frozenset(
-    {*MODEL_COLUMNS, "file", "set", "line", "network", "phase_probability", "unfinished", "short", "restarted"}
+    {
+        *MODEL_COLUMNS,
+        "file",
+        "set",
+        "line",
+        "network",
+        "phase_probability",
+        "unfinished",
+        "short",
+        "restarted",
+        "diverged",
+    }
 )
 
 Rows: TypeAlias = pd.DataFrame
@@ -41,6 +52,8 @@ class ImportOptions:
         need one.
     licence, citation, description
         For the zoo's card.
+    strict
+        Whether weights that are not finite end the import; else such checkpoints are left out.
     """
 
     name: str
@@ -54,6 +67,7 @@ class ImportOptions:
     licence: str = "unknown"
     citation: str = "unknown"
     description: str = ""
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,8 @@ class Listing:
         The epoch that annotations belong to; None: the last one.
     left_out
         What is in the source and of no use.
+    logged
+        Columns with what a trainer logged: where a measured checkpoint has no finite number, its run is unfinished.
     """
 
     table: pd.DataFrame
@@ -83,6 +99,7 @@ class Listing:
     varied: tuple[str, ...] = ()
     measured_epoch: int | None = None
     left_out: tuple[LeftOut, ...] = ()
+    logged: tuple[str, ...] = ()
 
 
 def free_name(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wslbench.errors import ZooFormatError
+from wslbench.errors import WeightsNotFiniteError, ZooFormatError
 from wslbench.interop.archives import refuse_special
 from wslbench.interop.csv_files import read_csv
 from wslbench.interop.npy_headers import npy_header
@@ -99,8 +99,10 @@ def rows_of(path: Path, places: list[Place], lines: npt.NDArray[np.intp]) -> Ite
 
     Raises
     ------
+    WeightsNotFiniteError
+        If a number is not finite.
     ZooFormatError
-        If there is no such line, or a number is not finite or none that float32 can hold exactly.
+        If there is no such line, or a number is none that float32 can hold exactly.
     """
     matrix = map_matrix(path)
     if len(lines) and not 0 <= lines.min() <= lines.max() < len(matrix):
@@ -109,6 +111,8 @@ def rows_of(path: Path, places: list[Place], lines: npt.NDArray[np.intp]) -> Ite
         row = np.asarray(matrix[line])
         with np.errstate(over="ignore"):
             single = row.astype(np.float32)
-        if not np.isfinite(row).all() or not np.array_equal(single, row):
-            raise ZooFormatError(f"{path}: row {line} holds numbers that are not finite, or not exact in float32")
+        if not np.isfinite(row).all():
+            raise WeightsNotFiniteError(f"{path}: row {line} holds numbers that are not finite")
+        if not np.array_equal(single, row):
+            raise ZooFormatError(f"{path}: row {line} holds numbers that float32 cannot hold exactly")
         yield {place.name: single[place.begin : place.end].reshape(place.shape) for place in places}

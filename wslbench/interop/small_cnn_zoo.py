@@ -27,6 +27,7 @@ from wslbench.zoo.models import FloatArray
 
 WEIGHTS, METRICS, LAYOUT = "weights.npy", "metrics.csv.gz", "layout.csv"
 _MAX_BYTES = 256 * 2**20  # three hundred thousand checkpoints take some hundred megabytes
+_LOGGED = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 _VARIABLE = re.compile(r"(?:.*/)?([^/:]+)/([^/:]+)(?::\d+)?")
 _KINDS = {"kernel": "weight", "bias": "bias"}
 
@@ -53,7 +54,7 @@ def list_small_cnns(source: Path, options: ImportOptions) -> Listing:
     table = metrics.rename(columns={"step": "epoch"}).assign(
         file=WEIGHTS, line=np.arange(len(metrics)), network=pd.factorize(metrics["modeldir"])[0], seed=0
     )
-    return Listing(table, load="train_fraction", temperature="learning_rate", varied=("network",))
+    return Listing(table, load="train_fraction", temperature="learning_rate", varied=("network",), logged=_LOGGED)
 
 
 def read_small_cnns(source: Path, rows: pd.DataFrame) -> Iterator[Mapping[str, FloatArray]]:

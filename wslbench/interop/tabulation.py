@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -57,13 +59,32 @@ def tabulate(listing: Listing, load: str, temperature: str) -> pd.DataFrame:
     runs = [run_id(cell, seed) for cell, seed in zip(table["cell_id"], table["seed"], strict=True)]
     epoch = listing.measured_epoch if listing.measured_epoch is not None else table["epoch"].max()
     # What tasks read of every zoo: no phase, so no certainty of one; foreign runs count as finished unless told.
+    measured = table["epoch"] == epoch
+    unlogged = _unlogged(table[measured], listing.logged).reindex(table.index, fill_value=False)
     return table.assign(
         run_id=runs,
-        measured=table["epoch"] == epoch,
+        measured=measured,
         phase=None,
         phase_probability=np.nan,
-        unfinished=table["unfinished"].astype(bool) if "unfinished" in table.columns else False,
+        unfinished=_unfinished(table) | unlogged,
     )
+
+
+def _unfinished(table: pd.DataFrame) -> pd.Series[bool]:
+    if "unfinished" not in table.columns:
+        return pd.Series(False, table.index)
+    told = table["unfinished"]
+    return told.eq("True") if told.dtype.kind == "O" else told.astype(bool)  # text: a column with gaps
+
+
+def _unlogged(measured: pd.DataFrame, logged: Iterable[str]) -> pd.Series[bool]:
+    """Which measured checkpoints lack a number that others have: one such row would keep a task from all of them."""
+    lacking = pd.Series(False, measured.index)
+    for column in logged:
+        if column in measured.columns and pd.api.types.is_numeric_dtype(measured[column]):
+            finite = np.isfinite(measured[column])
+            lacking |= finite.any() & ~finite
+    return lacking
 
 
 def _plain(listed: pd.DataFrame) -> pd.DataFrame:

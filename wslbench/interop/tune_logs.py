@@ -46,6 +46,8 @@ class RunLog:
         of which the later line counts. A line that is cut off and not the last one shows it as well.
     torn
         Whether the last line is cut off, as a killed run leaves it.
+    diverged
+        Whether the train loss of an epoch that trained is not finite.
     last
         The last epoch; -1: there is none.
     landscape
@@ -54,6 +56,7 @@ class RunLog:
 
     restarted: bool = False
     torn: bool = False
+    diverged: bool = False
     last: int = -1
     landscape: dict[str, float] = field(default_factory=dict)
     _epochs: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -109,6 +112,7 @@ def read_log(path: Path) -> RunLog:
     for epoch, performance in log._epochs.items():
         if epoch > 0 and "logged_train_loss" in performance:
             performance["logged_train_loss"] *= steps
+            log.diverged |= not math.isfinite(performance["logged_train_loss"])
     return log
 
 

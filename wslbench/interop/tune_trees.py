@@ -26,7 +26,7 @@ from wslbench.errors import ZooFormatError
 from wslbench.foreign_text import read_bytes
 from wslbench.interop.left_out import LeftOut
 from wslbench.interop.listing import ImportOptions, Listing, free_name
-from wslbench.interop.tune_logs import RunLog, read_log
+from wslbench.interop.tune_logs import PERFORMANCE, RunLog, read_log
 
 _LOG = "result.json"
 _CHECKPOINT = re.compile(r"checkpoint_0*([0-9]{1,9})")
@@ -72,6 +72,7 @@ def list_phase_zoo(source: Path, options: ImportOptions) -> Listing:
         varied=varied_columns(table, [run.hyperparameters for run in runs]),
         measured_epoch=epoch,
         left_out=empty,
+        logged=tuple(PERFORMANCE.values()),
     )
 
 
@@ -203,7 +204,8 @@ class TuneRun:
         """A row a checkpoint; metrics of the landscape stand on that of the measured epoch."""
         planned = self.hyperparameters.get("epochs_planned")
         short = self.log.torn or (isinstance(planned, int) and self.log.last < planned)
-        flags = {"short": short, "restarted": self.log.restarted, "unfinished": short}
+        diverged = self.log.diverged
+        flags = {"short": short, "restarted": self.log.restarted, "diverged": diverged, "unfinished": short or diverged}
         return [
             {
                 **self.hyperparameters,
