@@ -29,6 +29,10 @@ class ZooFormatError(ZooError):
     """A zoo's files do not have the form that the zoo format asks for."""
 
 
+class WeightsNotFiniteError(ZooFormatError):
+    """A foreign network holds weights that are not finite: its training diverged."""
+
+
 class ZooVersionError(ZooFormatError):
     """A zoo was written in a format version that this wslbench does not read."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import pickle
 import struct
@@ -181,3 +182,67 @@ def edit_table(path: Path, **columns: object) -> None:
         values = values if isinstance(values, pa.Array) else pa.array([values] * table.num_rows)
         table = table.set_column(table.column_names.index(name), name, values)
     pq.write_table(table, path)
+
+
+def tune_run(tree: Path, name: str, width: int, **config: object) -> Path:
+    """One run's folder, as Ray Tune leaves it, with one checkpoint."""
+    folder = tree / name
+    (folder / "checkpoint_000001").mkdir(parents=True)
+    made = {"seed": 0, "model::type": "mine", "model::width": width, "training::batchsize": 8, "optim::lr": 0.1}
+    (folder / "params.json").write_text(json.dumps(made | config))
+    lines = [{"train_loss": 1.0, "test_acc": 0.5, "training_iteration": epoch} for epoch in (0, 1)]
+    (folder / "result.json").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    torch_file(folder / "checkpoint_000001" / "checkpoints", tensor_pickle())
+    return folder
+
+
+def tune_tree(tree: Path) -> None:
+    """Two runs, ``a`` and ``b``."""
+    tune_run(tree, "a", 4)
+    tune_run(tree, "b", 5)
+
+
+class ModelDatasetBase:
+    """The class whose objects the Model Zoo Dataset's preprocessed files hold; ``**attributes`` are theirs."""
+
+    def __init__(self, **attributes: object) -> None:
+        self.__dict__.update(attributes)
+
+
+def population(folder: Path, **attributes: object) -> None:
+    """A preprocessed file of the Model Zoo Dataset, of two networks, or of other attributes."""
+    import torch
+
+    properties = {"optim::lr": [0.1, 0.2], "model::dropout": [0.0, 0.1], "seed": [0, 0]}
+    sound = {"data_in": [{"w": torch.ones(3)}] * 2, "epochs": [0, 0], "paths": ["a", "b"], "properties": properties}
+    torch.save({"trainset": ModelDatasetBase(**(sound | attributes))}, folder / "dataset.pt")
+
+
+def small_cnns(folder: Path) -> None:
+    """A Small CNN Zoo of two networks of one weight."""
+    (folder / "layout.csv").write_text('varname,start_idx,end_idx,shape\na/kernel:0,0,1,"(1,)"\n')
+    np.save(folder / "weights.npy", np.zeros((2, 1), np.float32))
+    metrics(folder, "modeldir,step,train_fraction,learning_rate\nx,0,1,0.1\ny,0,0.5,0.2\n")
+
+
+def metrics(folder: Path, text: str, again: str = "", times: int = 0) -> None:
+    """The table of a Small CNN Zoo, and behind it a text any number of times: gzip's members follow one another."""
+    packed = gzip.compress(text.encode()) + gzip.compress(again.encode()) * times
+    (folder / "metrics.csv.gz").write_bytes(packed)
+
+
+FOREIGN_ZOOS = {"ptmz": tune_tree, "modelzoo": population, "smallcnn": small_cnns}
+"""By layout, what writes a small sound zoo."""
+
+
+def announced_header(path: Path, megabytes: int) -> None:
+    """A sparse ``.npy`` that announces a header of so many megabytes."""
+    with path.open("wb") as file:
+        file.write(b"\x93NUMPY\x02\x00" + (megabytes * MEGABYTE).to_bytes(4, "little"))
+        file.truncate(megabytes * MEGABYTE + 12)
+
+
+def colliding_integers(count: int) -> bytes:
+    """The pickle of a dictionary whose keys are different integers of one hash."""
+    keys = ((2**61 - 1) * number for number in range(1, count))
+    return b"\x80\x02}" + b"".join(b"\x8a\x0b" + key.to_bytes(11, "little") + b"K\x01s" for key in keys) + b"."

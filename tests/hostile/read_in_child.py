@@ -51,10 +51,17 @@ def bring_in(folder: Path) -> None:
     import_zoo(folder, "state-dicts", folder.parent / "destination", options)
 
 
+def bring_in_as(layout: str) -> Callable[[Path], object]:
+    """Import the folder as a zoo of another layout, whose files say everything themselves."""
+    options = ImportOptions("foreign", None, None, None, "none", 10)
+    return lambda folder: import_zoo(folder, layout, folder.parent / "destination", options)
+
+
 READERS: dict[str, Callable[[Path], object]] = {
     "zoo": read_zoo,
     "state dict": read_state_dict,
     "import": bring_in,
+    **{layout: bring_in_as(layout) for layout in ("ptmz", "modelzoo", "smallcnn", "table")},
     "tasks": lambda folder: load_tasks(folder / "tasks.yaml"),
     "recipe": lambda folder: load_recipe(folder / "recipe.yaml"),
     "record": lambda folder: read_record(folder / "record.json"),

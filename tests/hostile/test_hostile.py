@@ -13,41 +13,57 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.hostile.files import ESCAPE, REVERSED, npy, npz
+from tests.hostile.files import ESCAPE, FOREIGN_ZOOS, REVERSED, npy, npz
 from tests.hostile.read_in_child import READERS
 from tests.hostile.tricks import TRICKS
 from wslbench.cli import main
 from wslbench.foreign_text import has_control_characters, shown
+from wslbench.interop import export_zoo
+from wslbench.zoo import load_zoo
 
 SECONDS = 1.0  # of a processor, so that a busy machine is no failure
 BYTES = 200 * 2**20
 CANARY = "nobody may touch this"
 
 
+def sound_folders(base: Path, zoo: Path) -> dict[str, Path]:
+    """By reader, a folder that it takes; most tricks are played on a copy."""
+    state = base / "state dict" / "folder"
+    state.mkdir(parents=True)
+    npz(state / "net.npz", {"w.npy": npy(np.zeros(2, "<f4"))})
+    folders = {"zoo": zoo, "state dict": state}
+    for reader, write in FOREIGN_ZOOS.items():
+        folders[reader] = base / reader / "folder"  # an import stands beside it
+        folders[reader].mkdir(parents=True)
+        write(folders[reader])
+    (base / "table").mkdir()
+    folders["table"] = base / "table" / "folder"
+    export_zoo(load_zoo(zoo), "table", folders["table"])
+    return folders
+
+
 @pytest.fixture(scope="module")
 def answers(built_tiny_zoo: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What a process of its own answered to every trick."""
     base = tmp_path_factory.mktemp("tricks")
+    sound = sound_folders(base / "sound", built_tiny_zoo)
     asked = []
     for name, trick in TRICKS.items():
         place = base / name
         place.mkdir()
         (place / "canary.txt").write_text(CANARY)
         folder = place / "hostile"
-        if trick.reader == "zoo":
-            shutil.copytree(built_tiny_zoo, folder)
+        if trick.reader in sound and trick.reader != "state dict":
+            shutil.copytree(sound[trick.reader], folder)
         else:
             folder.mkdir()
         trick.make(folder)
         asked.append([trick.reader, str(folder)])
-    warm = base / "sound"
-    warm.mkdir()
-    npz(warm / "net.npz", {"w.npy": npy(np.zeros(2, "<f4"))})
-    sound = [["zoo", str(built_tiny_zoo)], ["state dict", str(warm)]]
+    warm = [[reader, str(folder)] for reader, folder in sound.items()]
     before = {name: {path.name for path in (base / name).iterdir()} for name in TRICKS}
     done = subprocess.run(
         [sys.executable, "-m", "tests.hostile.read_in_child"],
-        input=json.dumps([sound, *asked]),
+        input=json.dumps([warm, *asked]),
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],

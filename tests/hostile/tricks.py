@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,9 @@ from tests.hostile.files import (
     ESCAPE,
     MEGABYTE,
     REVERSED,
+    Payload,
+    announced_header,
+    colliding_integers,
     doubling_key,
     edit_manifest,
     edit_table,
@@ -29,15 +34,18 @@ from tests.hostile.files import (
     first_shard,
     global_pickle,
     lying_footer,
+    metrics,
     npy,
     npz,
     pickled,
+    population,
     raw_zip,
     safetensors,
     sign_card,
     sign_shard,
     tensor_pickle,
     torch_file,
+    tune_run,
     zeros,
 )
 from wslbench.errors import (
@@ -45,6 +53,7 @@ from wslbench.errors import (
     RecipeError,
     ResultError,
     TaskError,
+    WeightsNotFiniteError,
     WslbenchError,
     ZooDamagedError,
     ZooFormatError,
@@ -196,7 +205,7 @@ def pt_with_two_pickles(folder: Path) -> None:
     torch_file(folder / "net.pt", tensor_pickle(), {"0": bytes(48), "other/data.pkl": b"."})
 
 
-@trick(*STATE, "not finite")
+@trick("state dict", WeightsNotFiniteError, "not finite")
 def pt_infinite_weight(folder: Path) -> None:
     torch_file(folder / "net.pt", tensor_pickle(), {"0": np.full(12, np.inf, "<f4").tobytes()})
 
@@ -266,6 +275,33 @@ def npz_negative_shape(folder: Path) -> None:
     )
 
 
+@trick(*STATE, "is a symbolic link")
+def npz_entry_that_is_a_link(folder: Path) -> None:
+    link = zipfile.ZipInfo("w.npy")
+    link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16  # as Unix writes them
+    with zipfile.ZipFile(folder / "net.npz", "w") as archive:
+        archive.writestr(link, "../canary.txt")
+
+
+@trick(*STATE, "announces a header of")
+def npz_header_of_400_megabytes(folder: Path) -> None:
+    begin = b"\x93NUMPY\x02\x00" + (400 * MEGABYTE).to_bytes(4, "little")
+    with zipfile.ZipFile(folder / "net.npz", "w") as archive, archive.open("w.npy", "w") as file:
+        file.write(begin)
+        for _ in range(400):
+            file.write(bytes(MEGABYTE))
+
+
+@trick(*STATE, "integer of more than 64 bits")
+def pt_colliding_integers(folder: Path) -> None:
+    torch_file(folder / "net.pt", colliding_integers(12_000))
+
+
+@trick(*STATE, "nested too deeply")
+def pt_pickle_of_marks(folder: Path) -> None:
+    torch_file(folder / "net.pt", b"\x80\x02" + b"(" * (MEGABYTE - 2))
+
+
 @trick(*STATE, "two entries of one name")
 def npz_entry_twice(folder: Path) -> None:
     raw_zip(folder / "net.npz", [("w.npy", zeros(1), 1), ("w.npy", zeros(1), 1)])
@@ -278,7 +314,7 @@ def npz_directory_of_100_megabytes(folder: Path) -> None:
         file.write(b"PK\x05\x06" + b"\0\0\0\0\x01\0\x01\0" + (100 * MEGABYTE).to_bytes(4, "little") + bytes(6))
 
 
-@trick(*STATE, "not finite")
+@trick("state dict", WeightsNotFiniteError, "not finite")
 def npz_nan(folder: Path) -> None:
     npz(folder / "net.npz", {"w.npy": npy(np.array([1, np.nan], "<f4"))})
 
@@ -354,7 +390,7 @@ TRICKS["shard_header_wrong_type"] = Trick(
 )
 
 
-@trick(*STATE, "not finite")
+@trick("state dict", WeightsNotFiniteError, "not finite")
 def foreign_infinite_weight(folder: Path) -> None:
     save_file({"w": np.array([1, -np.inf], np.float32)}, folder / FOREIGN)
 
@@ -870,3 +906,217 @@ def metadata_infinite_axis(folder: Path) -> None:
 def import_payload(folder: Path) -> None:
     torch_file(folder / "net.pt", pickled(folder))
     (folder / "metadata.csv").write_text("file,load,temperature\nnet.pt,1,1\n")
+
+
+# --- the layout ptmz: a folder a run ----------------------------------------------------------------------------------
+
+PTMZ = "ptmz", ZooFormatError
+RUN = "a/checkpoint_000001/checkpoints"
+
+
+def hyperparameters(**config: object) -> Generator:
+    """A tree with one more run, of other hyper-parameters."""
+    return lambda tree: tune_run(tree, "c", 6, **config)
+
+
+def padded(name: str, content: bytes, megabytes: int) -> Generator:
+    """A sparse file of so many megabytes, which begins with something."""
+
+    def make(folder: Path) -> None:
+        (folder / name).write_bytes(content)
+        os.truncate(folder / name, megabytes * MEGABYTE)
+
+    return make
+
+
+each(
+    *PTMZ,
+    "which no log needs|are no JSON",
+    log_of_line_breaks=text("a/result.json", "\n" * 60 * MEGABYTE),
+    log_without_line_breaks=padded("a/result.json", b'{"a":', 60),
+    log_of_a_gigabyte=padded("a/result.json", b"{}\n", 1024),
+    log_of_empty_lines=text("a/result.json", "{}\n" * 200_000),
+    log_nested=text("a/result.json", ('{"a": ' + "[" * 10_000 + "\n") * 101),
+    log_huge_number=text("a/result.json", ('{"a": ' + "9" * 10_000 + "}\n") * 101),
+)
+each(
+    *PTMZ,
+    "is a link",
+    log_link=linked("a/result.json", "../../canary.txt"),
+    run_link=linked("c", "a"),
+    parameters_link=linked("a/params.json", "../../canary.txt"),
+    checkpoint_link=linked(RUN, "../../../canary.txt"),
+)
+each(
+    *PTMZ,
+    "neither params.json nor config.json",
+    parameters_pipe=pipe("a/params.json"),
+    parameters_device=linked("a/params.json", "/dev/zero"),
+)
+each(
+    *PTMZ,
+    "cannot be read as JSON",
+    parameters_nested=text("a/params.json", "[" * 100_000),
+    parameters_huge_number=text("a/params.json", '{"a": ' + "9" * 100_000 + "}"),
+    parameters_of_100_megabytes=padded("a/params.json", b"{", 100),
+)
+each(
+    *PTMZ,
+    "control characters",
+    parameters_escape_code=hyperparameters(**{"model::nlin": ESCAPE}),
+    parameters_escape_code_in_a_name=hyperparameters(**{ESCAPE: 1}),
+    parameters_reversed=hyperparameters(**{"model::nlin": REVERSED}),
+)
+
+
+@trick(*PTMZ, "asks for 'eval|asks for '__builtin__")
+def checkpoint_payload(folder: Path) -> None:
+    torch_file(folder / RUN, pickled(folder))
+
+
+@trick(*PTMZ, "holds no run with a checkpoint_NNNNNN/checkpoints")
+def checkpoint_pipe(folder: Path) -> None:
+    for run in ("a", "b"):
+        pipe(f"{run}/checkpoint_000001/checkpoints")(folder)
+
+
+# --- the layout modelzoo: preprocessed files of populations -----------------------------------------------------------
+
+MODELZOO = "modelzoo", ZooFormatError
+POPULATION = "dataset.pt"
+each(
+    *MODELZOO,
+    "is no preprocessed file",
+    population_payload=lambda folder: torch_file(folder / POPULATION, pickled(folder)),
+    population_of_marks=lambda folder: torch_file(folder / POPULATION, b"\x80\x02" + b"(" * 12 * MEGABYTE),
+    population_of_tuples=lambda folder: torch_file(folder / POPULATION, b"\x80\x02" + b")" * 12 * MEGABYTE),
+    population_of_colliding_integers=lambda folder: torch_file(folder / POPULATION, colliding_integers(12_000)),
+    population_name_that_takes_for_ever_to_hash=lambda folder: torch_file(folder / POPULATION, doubling_key()),
+)
+each(
+    *MODELZOO,
+    "has not a value a checkpoint|does not name an epoch|a path is none|holds no state dicts",
+    population_properties=lambda folder: population(folder, properties={"seed": [0]}),
+    population_epochs=lambda folder: population(folder, epochs=[0]),
+    population_paths=lambda folder: population(folder, paths=[3, 4]),
+    population_vectors=lambda folder: population(folder, data_in=[1, 2]),
+)
+
+
+@trick(*MODELZOO, "control characters")
+def population_escape_code(folder: Path) -> None:
+    properties = {"optim::lr": [0.1, 0.2], "model::dropout": [0.0, 0.1], "seed": [0, 0], "note": [ESCAPE, ESCAPE]}
+    population(folder, properties=properties)
+
+
+@trick(*MODELZOO, "unfolds from")
+def population_bomb(folder: Path) -> None:
+    raw_zip(folder / POPULATION, [("net/data.pkl", zeros(1024), 1024 * MEGABYTE)])
+
+
+@trick(*MODELZOO, "holds no runs")
+def population_device(folder: Path) -> None:
+    linked(POPULATION, "/dev/zero")(folder)
+
+
+# --- the layout smallcnn ----------------------------------------------------------------------------------------------
+
+SMALLCNN = "smallcnn", ZooFormatError
+NAMES = "modeldir,step,train_fraction,learning_rate"
+each(
+    *SMALLCNN,
+    "cannot be read as CSV in gzip: it has",
+    metrics_of_columns=lambda folder: metrics(folder, "," * 2 * MEGABYTE),
+    metrics_of_some_columns=lambda folder: metrics(folder, "," * 60_000 + "\n"),
+    metrics_bomb=lambda folder: metrics(folder, NAMES, "\n1,1,1,1" * 2**17, 120),
+    metrics_bomb_of_line_breaks=lambda folder: metrics(folder, NAMES, "\n" * MEGABYTE, 120),
+    metrics_bomb_without_line_breaks=lambda folder: metrics(folder, NAMES, " " * MEGABYTE, 120),
+)
+each(
+    *SMALLCNN,
+    "cannot be read as CSV|control characters",
+    metrics_escape_code=lambda folder: metrics(folder, f"{NAMES},note\nx,0,1,0.1,{ESCAPE}\ny,0,0.5,0.2,\n"),
+    metrics_of_zeros=lambda folder: metrics(folder, NAMES, "\0" * MEGABYTE, 50),
+    metrics_cut_short=lambda folder: (folder / "metrics.csv.gz").write_bytes(
+        (folder / "metrics.csv.gz").read_bytes()[:-12]
+    ),
+    metrics_of_noise=lambda folder: (folder / "metrics.csv.gz").write_bytes(b"\x1f\x8b\x08\0\0\0\0\0\0\3\xff\xff"),
+    layout_of_600_megabytes=padded("layout.csv", b"varname,start_idx,end_idx,shape\n", 600),
+    layout_of_columns=text("layout.csv", "," * MEGABYTE),
+    layout_escape_code=text("layout.csv", f"varname,start_idx,end_idx,shape\n{ESCAPE}/kernel:0,0,1,1\n"),
+)
+each(
+    *SMALLCNN,
+    "holds no file",
+    **{
+        f"small_cnns_{name.partition('.')[0]}_{kind}": make(name)
+        for name in ("weights.npy", "metrics.csv.gz", "layout.csv")
+        for kind, make in (
+            ("pipe", pipe),
+            ("device", lambda name: linked(name, "/dev/zero")),
+            ("link", lambda name: linked(name, "../canary.txt")),
+        )
+    },
+)
+each(
+    *SMALLCNN,
+    "cannot be mapped as a plain array",
+    npy_header_of_400_megabytes=lambda folder: announced_header(folder / "weights.npy", 400),
+    npy_payload=lambda folder: np.save(
+        folder / "weights.npy", np.array([[Payload(folder)]], dtype=object), allow_pickle=True
+    ),
+    npy_that_is_a_pickle=lambda folder: (folder / "weights.npy").write_bytes(pickled(folder)),
+    npy_huge_shape=lambda folder: (folder / "weights.npy").write_bytes(
+        npy(header=f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({2**40}, {2**20}), }}")
+    ),
+)
+
+# --- exported zoos ----------------------------------------------------------------------------------------------------
+
+TABLE = "table", ZooFormatError
+
+
+def part_of_export(pattern: str, make: Callable[[str], Generator]) -> Generator:
+    """A trick in the place of one of an exported zoo's matrices, or of what says which columns are which tensor."""
+    return lambda folder: make(next(folder.glob(pattern)).name)(folder)
+
+
+MATRICES = "*.npy"
+LAYOUTS = "[!m]*.csv"  # all tables but the metadata
+each(
+    *TABLE,
+    "is a link",
+    **{
+        f"export_{'matrix' if pattern == MATRICES else 'layout'}_{kind}": part_of_export(
+            pattern, lambda name, target=target: linked(name, target)
+        )
+        for pattern in (MATRICES, LAYOUTS)
+        for kind, target in (("link", "../canary.txt"), ("device", "/dev/zero"))
+    },
+)
+each(
+    *TABLE,
+    "ordinary file",
+    export_matrix_pipe=part_of_export(MATRICES, pipe),
+    export_layout_pipe=part_of_export(LAYOUTS, pipe),
+)
+each(
+    *TABLE,
+    "cannot be mapped|cannot be read as CSV",
+    export_matrix_header=part_of_export(MATRICES, lambda name: lambda folder: announced_header(folder / name, 400)),
+    export_matrix_payload=part_of_export(
+        MATRICES, lambda name: lambda folder: (folder / name).write_bytes(pickled(folder))
+    ),
+    export_layout_of_columns=part_of_export(LAYOUTS, lambda name: text(name, "," * MEGABYTE)),
+    export_layout_of_600_megabytes=part_of_export(LAYOUTS, lambda name: padded(name, b"varname\n", 600)),
+)
+
+
+@trick("table", ZooFormatError, "is not the path of a shard")
+def export_manifest_path_above(folder: Path) -> None:
+    renamed_shard("../../canary.txt")(folder)
+
+
+@trick(*TABLE, "control characters")
+def export_card_escape_code(folder: Path) -> None:
+    card_with("description", ESCAPE)(folder)

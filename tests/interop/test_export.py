@@ -77,6 +77,7 @@ def test_what_was_changed_meanwhile_is_not_the_zoo(built_tiny_zoo: Path, tmp_pat
     np.save(path, matrix)
     with pytest.raises(ZooDamagedError, match="its weights are others"):
         import_zoo(tmp_path / "exported", "table", tmp_path / "back", OPTIONS)
+    assert not (tmp_path / "back").exists()
     layout = path.with_suffix(".csv")
     layout.write_text(layout.read_text().replace('"(', '"(1, '))
     np.save(path, matrix[:, 1:])

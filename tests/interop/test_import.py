@@ -7,17 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import save_file
 
 from tests.interop.controllers import ARCHITECTURE, OPTIONS, SHAPES, write_controllers
 from wslbench.architectures import Architecture
-from wslbench.errors import ZooError, ZooFormatError
-from wslbench.interop import import_zoo
+from wslbench.errors import ZooDamagedError, ZooError, ZooFormatError
+from wslbench.interop import export_zoo, import_zoo
 from wslbench.interop.formats import FORMATS, ImportFormat, file_by_file
+from wslbench.interop.listing import Listing
 from wslbench.interop.tensors import read_tensors
-from wslbench.zoo import verify
+from wslbench.zoo import ZooWriter, verify
 
 
 @pytest.fixture
@@ -72,13 +74,115 @@ def test_an_interrupted_import_goes_on(source: Path, tmp_path: Path, monkeypatch
     assert resumed.versions == import_zoo(source, "state-dicts", tmp_path / "again", OPTIONS).versions
 
 
-def test_another_source_does_not_go_on(source: Path, tmp_path: Path) -> None:
+def test_what_changes_in_the_source_is_read_again_and_nothing_else(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (source / "net11.safetensors").write_bytes(b"damaged")
     with pytest.raises(ZooFormatError, match=r"net11\.safetensors"):
         import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
-    save_file({name: np.zeros(shape, np.float32) for name, shape in SHAPES.items()}, source / "net11.safetensors")
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in SHAPES.items()}
+    save_file(zeros, source / "net11.safetensors")
+    np.savez(source / "net3.npz", **zeros)
+    rows = (source / "metadata.csv").read_text().splitlines()
+    (source / "metadata.csv").write_text("\n".join(row for row in rows if not row.startswith("net5.")))
+    read: list[str] = []
+    reader = file_by_file(lambda path: read.append(path.name) or read_tensors(path))
+    monkeypatch.setitem(FORMATS, "state-dicts", ImportFormat(FORMATS["state-dicts"].listing, reader, ""))
+    zoo = import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+    assert sorted(read) == ["net11.safetensors", "net3.npz"]
+    assert len(zoo.table) == 11
+    again = zoo.table.index[zoo.table["file"] == "net3.npz"]
+    assert not any(tensor.any() for tensor in zoo.models(again)[0].tensors().values())
+    ZooWriter(tmp_path / "other", {"imported_from": "elsewhere"})
     with pytest.raises(ZooError, match="another recipe"):
+        import_zoo(source, "state-dicts", tmp_path / "other", OPTIONS)
+
+
+def test_a_large_cell_comes_in_parts(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = pd.read_csv(source / "metadata.csv")["path"]
+    pd.DataFrame({"path": files, "epoch": [0, 7] * 6, "a": 1, "b": 2}).to_csv(source / "metadata.csv", index=False)
+    options = replace(OPTIONS, load="a", temperature="b")
+    whole = import_zoo(source, "state-dicts", tmp_path / "whole", options)
+    size = 4 * sum(int(np.prod(shape)) for shape in SHAPES.values())
+    monkeypatch.setattr("wslbench.interop.parts.MOST_BYTES", 4 * size)
+    read: list[str] = []
+
+    def stopping(path: Path) -> dict[str, np.ndarray]:
+        if len(read) == 5:
+            raise KeyboardInterrupt
+        read.append(path.name)
+        return read_tensors(path)
+
+    sound = FORMATS["state-dicts"]
+    monkeypatch.setitem(FORMATS, "state-dicts", ImportFormat(sound.listing, file_by_file(stopping), ""))
+    with pytest.raises(KeyboardInterrupt):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", options)
+    first, read[:] = read.copy(), []
+    reader = file_by_file(lambda path: read.append(path.name) or read_tensors(path))
+    monkeypatch.setitem(FORMATS, "state-dicts", ImportFormat(sound.listing, reader, ""))
+    zoo = import_zoo(source, "state-dicts", tmp_path / "zoo", options)
+    assert len(read) == 8  # the first part, of four, was there
+    assert set(read).isdisjoint(first[:4])
+    assert zoo.versions["weights"] == whole.versions["weights"]
+    monkeypatch.undo()
+    export_zoo(zoo, "table", tmp_path / "table")
+    monkeypatch.setattr("wslbench.interop.parts.MOST_BYTES", 4 * size)
+    assert import_zoo(tmp_path / "table", "table", tmp_path / "back", options).versions == zoo.versions
+
+
+def spoil(path: Path) -> None:
+    """Make one weight of a network infinite, in whatever kind of file."""
+    tensors = {name: value.copy() for name, value in read_tensors(path).items()}
+    tensors["layers.1.weight"][0, 0] = np.inf
+    if path.suffix == ".npz":
+        np.savez(path, **tensors)
+    elif path.suffix == ".pt":
+        torch.save({name: torch.from_numpy(tensor) for name, tensor in tensors.items()}, path)
+    else:
+        save_file(tensors, path)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_networks_that_diverged_are_left_out_and_named(known: bool, source: Path, tmp_path: Path) -> None:
+    options = OPTIONS if known else replace(OPTIONS, architecture=None)
+    table = pd.read_csv(source / "metadata.csv")
+    for number in (2, 6, 7):
+        spoil(source / table["path"][number])
+    table.loc[5, ["previous_advisory", "tau"]] = table.loc[2, ["previous_advisory", "tau"]]  # an earlier epoch of it
+    table["epoch"] = np.where(table.index == 5, 0, 9)
+    table.to_csv(source / "metadata.csv", index=False)
+    with pytest.raises(ZooFormatError, match=r"net2\.safetensors: tensor 'layers\.1\.weight' .* not finite"):
+        import_zoo(source, "state-dicts", tmp_path / "strict", replace(options, strict=True))
+    zoo = import_zoo(source, "state-dicts", tmp_path / "zoo", options)
+    assert verify(zoo) == []
+    assert len(zoo.table) == 9
+    assert zoo.card.recipe["left_out"] == {
+        "counts": {"not finite": 3},
+        "names": dict.fromkeys(["net2.safetensors", "net6.npz", "net7.pt"], "not finite"),
+    }
+    flagged = zoo.table[zoo.table["unfinished"]]
+    assert flagged["file"].tolist() == ["net5.safetensors"]
+    assert flagged["diverged"].all()
+
+
+def test_a_resumed_import_knows_what_it_had_left_out(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(source / "net0.npz")
+    monkeypatch.setattr("wslbench.interop.importing.verify", lambda zoo: ["something"])
+    with pytest.raises(ZooDamagedError, match="something"):
         import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+    monkeypatch.undo()
+    zoo = import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+    assert list(zoo.card.recipe["left_out"]["names"]) == ["net0.npz"]
+
+
+def test_nothing_finite_is_no_zoo(source: Path, tmp_path: Path) -> None:
+    for name in pd.read_csv(source / "metadata.csv")["path"]:
+        spoil(source / name)
+    for options in (OPTIONS, replace(OPTIONS, architecture=None)):
+        with pytest.raises(ZooFormatError, match="no network whose weights are finite"):
+            import_zoo(source, "state-dicts", tmp_path / "zoo", options)
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".npz"])
@@ -119,6 +223,58 @@ def test_a_file_outside_the_source_is_refused(source: Path, tmp_path: Path) -> N
         (source / "metadata.csv").write_text(f"file,tau,previous_advisory\n{name},1,1\n")
         with pytest.raises(ZooFormatError, match="outside"):
             import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+
+
+@pytest.mark.parametrize("name", ["../outside.npz", "link.npz", "link/outside.npz"])
+def test_no_reader_leads_outside(name: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez(tmp_path / "outside.npz", weight=np.zeros(1))
+    (source / "link.npz").symlink_to(tmp_path / "outside.npz")
+    (source / "link").symlink_to(tmp_path)
+    table = pd.DataFrame({"file": [name], "tau": [1], "previous_advisory": [1]})
+    reading = FORMATS["state-dicts"].read
+    monkeypatch.setitem(FORMATS, "ptmz", ImportFormat(lambda source, options: Listing(table), reading, ""))
+    with pytest.raises(ZooFormatError, match="outside"):
+        import_zoo(source, "ptmz", tmp_path / "zoo", OPTIONS)
+
+
+def test_what_a_zoo_cannot_hold_is_refused_before_a_weight_is_read(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pd.read_csv(source / "metadata.csv").rename(columns={"path": "file"})
+    read: list[object] = []
+    for spoiled in (table.assign(note="\x1b[2J"), table.rename(columns={"score": "\x1b[2J"})):
+        listing = Listing(spoiled)
+        reader = ImportFormat(lambda source, options, listing=listing: listing, lambda *asked: read.append(asked), "")
+        monkeypatch.setitem(FORMATS, "ptmz", reader)
+        with pytest.raises(ZooFormatError, match="control characters"):
+            import_zoo(source, "ptmz", tmp_path / "zoo", OPTIONS)
+    assert read == []
+
+
+def test_values_of_several_kinds_become_text(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.read_csv(source / "metadata.csv").rename(columns={"path": "file"})
+    table["mixed"] = pd.Series(["auto", 0.5, True, None] * 3, dtype=object)
+    reading = FORMATS["state-dicts"].read
+    monkeypatch.setitem(FORMATS, "ptmz", ImportFormat(lambda source, options: Listing(table), reading, ""))
+    zoo = import_zoo(source, "ptmz", tmp_path / "zoo", OPTIONS)
+    found = zoo.table.set_index("file")["mixed"]
+    assert found[table["file"][:3]].tolist() == ["auto", "0.5", "True"]
+    assert found[table["file"][3::4]].isna().all()
+
+
+def test_an_unsound_import_does_not_stay(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wslbench.interop.importing.verify", lambda zoo: ["something"])
+    with pytest.raises(ZooDamagedError, match="not sound, and not kept: something"):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+    assert not (tmp_path / "zoo").exists()
+    monkeypatch.undo()
+    assert verify(import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)) == []
+
+
+def test_a_second_column_named_file_is_refused(source: Path, tmp_path: Path) -> None:
+    (source / "metadata.csv").write_text("path,file,tau,previous_advisory\nnet0.npz,x,1,1\n")
+    with pytest.raises(ZooFormatError, match="'file' behind its first"):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
 
 
 def test_wrong_options_are_named(source: Path, tmp_path: Path) -> None:

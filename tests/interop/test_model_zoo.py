@@ -120,6 +120,30 @@ def test_preprocessed_files_are_read_without_their_class(known: bool, tmp_path: 
             assert row["test_accuracy"] == pytest.approx(0.1 * number)
 
 
+def test_properties_do_not_say_where_the_weights_are(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    states = [network(28).module().state_dict() for _ in range(2)]
+    torch.save({"trainset": ModelDatasetBase(states, [0, 0], None)}, tmp_path / "outside.pt")
+    own = {
+        "file": ["../outside.pt", "../outside.pt"],
+        "set": ["no", "no"],
+        "line": [7, 8],
+        "image_size": [1, 1],
+        "optim::lr": [0.1, 0.2],
+        "model::dropout": [0.0, 0.0],
+        "model::nlin": ["tanh", "tanh"],
+    }
+    torch.save({"trainset": ModelDatasetBase(states, [0, 0], own)}, folder / "dataset.pt")
+    zoo = import_zoo(folder, "modelzoo", tmp_path / "zoo", OPTIONS)
+    assert zoo.table.sort_values("line")[["file", "set", "line"]].to_numpy().tolist() == [
+        ["dataset.pt", "trainset", 0],
+        ["dataset.pt", "trainset", 1],
+    ]
+    assert sorted(zoo.table["config_line"]) == [7, 8]
+    assert set(zoo.table["image_size"]) == {28}
+
+
 class Payload:
     def __reduce__(self) -> tuple[object, ...]:
         return Path.touch, (Path("executed"),)

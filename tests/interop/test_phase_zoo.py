@@ -15,6 +15,7 @@ import torch
 from tests.interop.phase_zoo import LANDSCAPE_EPOCH, METRICS, PLANNED, loss, write_run
 from wslbench.errors import ZooFormatError
 from wslbench.interop import ImportOptions, import_zoo
+from wslbench.interop.left_out import told
 from wslbench.interop.tune_trees import list_phase_zoo
 from wslbench.zoo import Zoo
 
@@ -132,6 +133,60 @@ def test_a_killed_run_leaves_half_a_line(tmp_path: Path) -> None:
     assert listed(tmp_path)["short"].all()
 
 
+def test_a_run_that_was_killed_and_restored_leaves_half_a_line_in_the_middle(tmp_path: Path) -> None:
+    log = write_run(tmp_path, 1, 16, 0, epochs=(3, LANDSCAPE_EPOCH)) / "result.json"
+    lines = log.read_text().splitlines()
+    half = [*lines[:2], lines[2][:40] + lines[2], *lines[3:5], *lines[LANDSCAPE_EPOCH:]]
+    log.write_text("".join(line + "\n" for line in half))
+    table = listed(tmp_path)
+    assert table["restarted"].all()
+    assert not table["short"].any()
+    assert table["test_loss"].tolist() == pytest.approx([2 * loss(epoch) for epoch in (3, LANDSCAPE_EPOCH)])
+    assert table["published_epoch"].dropna().tolist() == [LANDSCAPE_EPOCH]
+
+
+@pytest.mark.parametrize("log", ["", None])
+def test_a_run_without_a_checkpoint_is_named_and_left_out(log: str | None, tmp_path: Path) -> None:
+    for batch_size in (8, 16):
+        write_run(tmp_path / "tree", 1, batch_size, 0, epochs=(0,))
+    empty = write_run(tmp_path / "tree", 2, 8, 0, epochs=())
+    if log is not None:
+        (empty / "result.json").write_text(log)
+    zoo = import_zoo(tmp_path / "tree", "ptmz", tmp_path / "zoo", OPTIONS)
+    assert set(zoo.table["width"]) == {1}
+    assert zoo.card.recipe["left_out"] == {
+        "counts": {"without a checkpoint": 1},
+        "names": {empty.name: "without a checkpoint"},
+    }
+    assert told(zoo.card) == f"left out 1 (1 without a checkpoint): {empty.name}; all are listed in zoo.yaml"
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_a_run_whose_loss_is_not_finite_is_unfinished(value: str, tmp_path: Path) -> None:
+    write_run(tmp_path / "tree", 1, 8, 0)
+    log = write_run(tmp_path / "tree", 1, 16, 0) / "result.json"
+    first, *lines = log.read_text().splitlines()
+    lines = [line if number < 4 else line.replace(f'"train_loss": {loss(number + 1)}', f'"train_loss": {value}')
+             for number, line in enumerate(lines)]  # fmt: skip
+    log.write_text("\n".join([first, *lines]) + "\n")
+    assert value in lines[-1]
+    table = import_zoo(tmp_path / "tree", "ptmz", tmp_path / "zoo", OPTIONS).table
+    assert set(table["batch_size"][table["unfinished"]]) == {16}
+    assert table["diverged"].equals(table["unfinished"])
+    assert table["unfinished"].sum() == 3
+
+
+def test_a_measured_checkpoint_without_its_numbers_is_unfinished(tmp_path: Path) -> None:
+    for batch_size in (8, 16):
+        log = write_run(tmp_path / "tree", 1, batch_size, 0) / "result.json"
+    lines = [line for line in log.read_text().splitlines() if f'"training_iteration": {LANDSCAPE_EPOCH}' not in line]
+    log.write_text("\n".join(lines) + "\n")
+    table = import_zoo(tmp_path / "tree", "ptmz", tmp_path / "zoo", OPTIONS).table
+    unfinished = table[table["unfinished"]]
+    assert unfinished[["batch_size", "measured"]].to_numpy().tolist() == [[16, True]]
+    assert np.isfinite(table.query("measured and not unfinished")["test_accuracy"]).all()
+
+
 def test_the_learning_rate_is_the_temperature_where_the_batch_size_is_one(tmp_path: Path) -> None:
     for seed in (0, 1):
         write_run(tmp_path, 1, 16, seed, epochs=(0,))
@@ -145,6 +200,27 @@ def test_networks_of_another_type_come_in_as_tensors(tmp_path: Path) -> None:
     assert {network.builder for network in zoo.card.architectures.values()} == {"tensors"}
 
 
+def test_hyperparameters_do_not_say_where_the_weights_are(tmp_path: Path) -> None:
+    torch.save({"w": torch.full((3,), 42.0)}, tmp_path / "secret.pt")
+    for batch_size in (8, 16):
+        run = write_run(tmp_path / "tree", 1, batch_size, 0, epochs=(0,))
+        config = json.loads((run / "params.json").read_text())
+        config |= {
+            "file": "../secret.pt",
+            "run_id": "mine",
+            "model::epoch": 3,
+            "published_epoch": 9,
+            "unfinished": True,
+        }
+        (run / "params.json").write_text(json.dumps(config))
+    zoo = import_zoo(tmp_path / "tree", "ptmz", tmp_path / "zoo", OPTIONS)
+    assert all(name.endswith("/checkpoint_000000/checkpoints") for name in zoo.table["file"])
+    assert {architecture.builder for architecture in zoo.card.architectures.values()} == {"resnet18"}
+    told = zoo.table[["config_file", "config_run_id", "config_epoch", "config_published_epoch", "config_unfinished"]]
+    assert told.drop_duplicates().to_numpy().tolist() == [["../secret.pt", "mine", 3, 9, True]]
+    assert not zoo.table["unfinished"].any()
+
+
 def _text(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
     return lambda run: (run / name).write_text(change((run / name).read_text()))  # type: ignore[func-returns-value]
 
@@ -155,7 +231,7 @@ def _text(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
         (_text("params.json", lambda text: text[:-5]), r"params\.json cannot be read as JSON"),
         (_text("params.json", lambda text: "[]"), r"params\.json is no JSON object"),
         (_text("params.json", lambda text: text.replace('"seed"', '"sow"')), "name no seed"),
-        (_text("result.json", lambda text: "{\n" + text), r"result\.json, line 1 is no JSON"),
+        (_text("result.json", lambda text: "{\n" * 101 + text), r"more than 100 lines are no JSON"),
         (_text("result.json", lambda text: "[1]\n" + text), r"result\.json, line 1 is no JSON object"),
         (_text("result.json", lambda text: text.replace('"test_acc": 0.1', '"test_acc": 51.0')), "are fractions"),
         (_text("result.json", lambda text: text.replace("NaN", "1.5")), "landscape stand on the line of epoch 0"),
@@ -164,9 +240,9 @@ def _text(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
         (lambda run: (run / "params.json").unlink(), r"neither params\.json nor config\.json"),
         (
             lambda run: [path.unlink() for path in run.glob("checkpoint_*/checkpoints")],
-            "holds no checkpoint_NNNNNN/checkpoints",
+            "holds no run with a checkpoint_NNNNNN/checkpoints",
         ),
-        (lambda run: (run.parent / "link").symlink_to(run), "link is a link"),
+        (lambda run: (run.parent / "link").symlink_to(run), "link, or its result.json, is a link"),
     ],
 )
 def test_what_is_malformed_is_refused_by_name(spoil: Callable[[Path], object], message: str, tmp_path: Path) -> None:

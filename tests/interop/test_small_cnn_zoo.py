@@ -81,6 +81,17 @@ def test_networks_compute_what_they_computed(source: Path, tmp_path: Path) -> No
         assert tuple(state["conv2d_1.weight"].shape) == (16, 16, 3, 3)
 
 
+def test_columns_of_the_zoo_format_are_kept_under_another_name(source: Path, tmp_path: Path) -> None:
+    metrics = pd.read_csv(source / "metrics.csv.gz").assign(epoch=9, file="../x", line=99)
+    metrics.to_csv(source / "metrics.csv.gz", index=False)
+    table = import_zoo(source, "smallcnn", tmp_path / "zoo", OPTIONS).table
+    assert set(table["epoch"]) == set(STEPS)
+    assert set(table["file"]) == {"weights.npy"}
+    assert table[["config_epoch", "config_file", "config_line"]].drop_duplicates().to_numpy().tolist() == [
+        [9, "../x", 99]
+    ]
+
+
 def changed(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
     def spoil(folder: Path) -> None:
         path = folder / name
@@ -97,8 +108,8 @@ def changed(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
         (lambda folder: (folder / "layout.csv").unlink(), r"no file layout\.csv"),
         (lambda folder: np.save(folder / "weights.npy", np.zeros((14, 4970))), "15 checkpoints, weights.npy has 14"),
         (lambda folder: np.save(folder / "weights.npy", np.zeros((15, 4971), np.float32)), "4970 columns of 4971"),
-        (lambda folder: np.save(folder / "weights.npy", np.full((15, 4970), np.inf)), "not finite"),
-        (lambda folder: np.save(folder / "weights.npy", np.full((15, 4970), 0.1)), "not exact in float32"),
+        (lambda folder: np.save(folder / "weights.npy", np.full((15, 4970), np.inf)), "no network whose .* finite"),
+        (lambda folder: np.save(folder / "weights.npy", np.full((15, 4970), 0.1)), "float32 cannot hold exactly"),
         (lambda folder: np.save(folder / "weights.npy", np.zeros(15)), "no matrix"),
         (
             lambda folder: np.save(folder / "weights.npy", np.array([[Exploding()]], object), allow_pickle=True),

@@ -47,15 +47,20 @@ def import_(
     name: Annotated[str | None, typer.Option("--name", help="The zoo's name. [default: that of the folder]")] = None,
     licence: Annotated[str, typer.Option("--licence", help="The weights' licence.")] = "unknown",
     citation: Annotated[str, typer.Option("--citation", help="Whom to cite.")] = "unknown",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at weights that are not finite, instead of leaving them out.")
+    ] = False,
 ) -> None:
     """Import a zoo, verified; goes on where an earlier, interrupted call stopped. Phases are not invented.
+
+    Networks whose weights are not finite are left out, and named.
 
     A folder that `wslbench zoo export` wrote needs no options: it comes back as it was.
     """
     from rich.console import Console
 
     from wslbench.cli._work_progress import work_progress
-    from wslbench.interop import ImportOptions, import_zoo
+    from wslbench.interop import ImportOptions, import_zoo, left_out
 
     destination = out.absolute()
     options = ImportOptions(
@@ -69,11 +74,14 @@ def import_(
         metadata=metadata,
         licence=licence,
         citation=citation,
+        strict=strict,
     )
     with work_progress("importing", Console(stderr=True)) as told:
         zoo = import_zoo(source, layout, destination, options, told)
     splits = ", ".join(zoo.protocols) or "none"
     typer.echo(f"imported at {zoo.path}: {len(zoo.table)} checkpoints, splits: {splits}")
+    if (missing := left_out.told(zoo.card)) is not None:
+        typer.echo(missing)
 
 
 def _architecture(text: str) -> Architecture:

@@ -98,6 +98,9 @@ def _check_entries(path: Path, size: int, entries: list[zipfile.ZipInfo], stored
             raise ZooFormatError(f"{path} holds an entry {name!r}, which leads out of the archive")
         if not name.isprintable():
             raise ZooFormatError(f"{path} holds an entry {name!r}, which is not printable")
+    linked = [entry.filename for entry in entries if stat.S_ISLNK(entry.external_attr >> 16)]
+    if linked:
+        raise ZooFormatError(f"{path} holds an entry {linked[0]!r}, which is a symbolic link")
     unfolded = sum(entry.file_size for entry in entries)
     if unfolded > most_unfolded_bytes(size):
         raise ZooFormatError(

@@ -1,18 +1,22 @@
-"""Importing: a foreign zoo, cell by cell, through the project's own writer."""
+"""Importing: a foreign zoo, part by part, through the project's own writer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from wslbench.architectures import Architecture
-from wslbench.errors import SplitError, ZooDamagedError, ZooFormatError
+from wslbench.errors import SplitError, WeightsNotFiniteError, ZooDamagedError, ZooFormatError
 from wslbench.interop.formats import FORMATS, ImportFormat
+from wslbench.interop.left_out import LeftOut, entry
 from wslbench.interop.listing import ImportOptions, Listing
 from wslbench.interop.networks import Networks, described, undescribed
+from wslbench.interop.parts import bytes_of, parts_of
 from wslbench.interop.restoring import RESTORED, is_exported, restore_zoo
 from wslbench.interop.tabulation import tabulate
 from wslbench.zoo import Axis, DataSetCard, Split, Zoo, ZooCard, ZooWriter, make_split, verify
@@ -35,7 +39,9 @@ def import_zoo(
 ) -> Zoo:
     """Bring a foreign zoo into the zoo format, or an exported one back; an interrupted import goes on where it was.
 
-    One cell is in memory at a time. The zoo is verified, all weights included, before it is returned.
+    Some :data:`~wslbench.interop.parts.MOST_BYTES` of weights are in memory at a time. Checkpoints whose weights are
+    not finite are left out, which the card's recipe lists; what else there is of their runs counts as unfinished. The
+    zoo is verified, all weights included, before it stands at its destination.
 
     Parameters
     ----------
@@ -48,12 +54,12 @@ def import_zoo(
     options
         What the files do not say.
     on_progress
-        Called with the share of cells that is done.
+        Called with the share of the work that is done.
 
     Raises
     ------
     ZooFormatError
-        If the layout is unknown, or a file is not what the options say.
+        If the layout is unknown, a file is not what the options say, or no network has finite weights.
     ZooError
         If the destination is taken, or an interrupted import to it had another source or other options.
     """
@@ -69,35 +75,98 @@ def import_zoo(
         raise ZooFormatError(f"{options.name!r} cannot name a zoo: letters, digits and . _ + = - only")
     chosen = FORMATS[layout]
     listing = chosen.listing(source, options)
+    _check_files(source, listing)
     load, temperature = _axes(listing, options)
-    table = tabulate(listing, load, temperature)
+    table = tabulate(listing, load, temperature).reset_index(drop=True)
     networks = _networks(listing, table, options, source, chosen)
     table = table.assign(architecture=networks.names)
-    card = _card(table, networks.architectures, layout, source, options, (load, temperature))
-    finished = ZooWriter.finished(destination, card.recipe)
-    if finished is not None:
-        return _sound(finished)
-    writer = ZooWriter(destination, card.recipe)
-    staged = writer.staged()
-    pairs = pd.DataFrame({column: pd.Series(dtype=object) for column in PAIR_COLUMNS})
-    cells = list(table.groupby("cell_id", sort=True))
-    for done, (cell_id, rows) in enumerate(cells, start=1):
-        if cell_id not in staged:
-            expected = template(networks.architectures[rows["architecture"].iloc[0]]).stored
-            weights = {
-                int(str(epoch)): _stacked(source, part, chosen, expected)
-                for epoch, part in rows.groupby("epoch", sort=True)
-            }
-            writer.stage(str(cell_id), rows[list(STAGED_COLUMNS)], weights, pairs)
-        on_progress(done / len(cells))
-    return _sound(writer.compact(card, table, pairs, _splits(table, load, temperature)))
+    recipe = _recipe(table, networks.architectures, layout, source, options)
+    # What a part is made from its own name tells.
+    staging = {"imported_from": layout, "source": str(source.resolve())}
+    finished = ZooWriter.finished(destination, staging)
+    if finished is not None and finished.card.recipe.get("source") == recipe["source"]:
+        return finished
+    writer = ZooWriter(destination, staging)
+    readable = _stage(writer, table, networks.architectures, source, chosen, options.strict, on_progress)
+    kept, diverged = _without(table, readable)
+    if kept.empty:
+        raise ZooFormatError(f"{source} holds no network whose weights are finite")
+    recipe |= entry([*listing.left_out, *diverged])
+    measured_epoch = int(table["epoch"][table["measured"]].iloc[0])
+    card = _card(kept, networks.architectures, options, (load, temperature), recipe, measured_epoch)
+    return writer.compact(card, kept, _no_pairs(), _splits(kept, load, temperature), _check_sound)
 
 
-def _sound(zoo: Zoo) -> Zoo:
+def _stage(
+    writer: ZooWriter,
+    table: pd.DataFrame,
+    architectures: Mapping[str, Architecture],
+    source: Path,
+    layout: ImportFormat,
+    strict: bool,
+    on_progress: Callable[[float], None],
+) -> npt.NDArray[np.bool_]:
+    """Stage what is not staged yet; which rows of the table have finite weights."""
+    sizes = {name: bytes_of(network) for name, network in architectures.items()}
+    known = table[table["architecture"].isin(sizes)]  # of the others all tensors could not be read
+    how = {name: network.model_dump(mode="json") for name, network in architectures.items()}
+    parts = list(parts_of(known, sizes, lambda rows: [source / name for name in dict.fromkeys(rows["file"])], how))
+    staged = writer.staged() & {part.name for part in parts}
+    writer.keep_only(staged)
+    readable = np.zeros(len(table), bool)
+    for done, part in enumerate(parts, start=1):
+        rows = known.iloc[part.positions]
+        if part.name in staged:
+            there = writer.staged_rows(part.name)
+            keys = set(zip(there["seed"], there["epoch"], strict=True))
+            readable[rows.index] = [key in keys for key in zip(rows["seed"], rows["epoch"], strict=True)]
+        else:
+            expected = template(architectures[rows["architecture"].iloc[0]]).stored
+            weights = {}
+            for epoch, same in rows.groupby("epoch", sort=True):
+                finite, stacks = _stacked(source, same, layout, expected, strict)
+                readable[same.index[finite]] = True
+                if finite:
+                    weights[int(str(epoch))] = stacks
+            rows = rows[readable[rows.index]]
+            writer.stage(part.cell_id, rows[list(STAGED_COLUMNS)], weights, _no_pairs(), part.number)
+        on_progress(done / len(parts))
+    return readable
+
+
+def _without(table: pd.DataFrame, readable: npt.NDArray[np.bool_]) -> tuple[pd.DataFrame, list[LeftOut]]:
+    """The table without checkpoints that are left out, and these; other rows of their runs are flagged."""
+    if readable.all():
+        return table, []
+    gone = table[~readable]
+    diverged = table["run_id"].isin(gone["run_id"])
+    flags = {"unfinished": table["unfinished"] | diverged}
+    if "diverged" not in table.columns or table["diverged"].dtype == bool:
+        flags["diverged"] = diverged | table.get("diverged", False)
+    lines = gone["line"] if "line" in gone.columns else [None] * len(gone)
+    names = [file if line is None else f"{file}, line {line}" for file, line in zip(gone["file"], lines, strict=True)]
+    return table.assign(**flags)[readable], [LeftOut(name, "not finite") for name in names]
+
+
+def _no_pairs() -> pd.DataFrame:
+    return pd.DataFrame({column: pd.Series(dtype=object) for column in PAIR_COLUMNS})
+
+
+def _check_sound(zoo: Zoo) -> None:
     problems = verify(zoo)
     if problems:
-        raise ZooDamagedError(f"the imported zoo at {zoo.path} is not sound: " + "; ".join(problems))
-    return zoo
+        raise ZooDamagedError("the imported zoo is not sound, and not kept: " + "; ".join(problems))
+
+
+def _check_files(source: Path, listing: Listing) -> None:
+    """Nothing outside the source is read, whatever a listing is made from."""
+    inside = source.resolve()
+    for name in dict.fromkeys(listing.table["file"]):
+        file = (source / name).resolve()
+        if not file.is_relative_to(inside):
+            raise ZooFormatError(f"the metadata names {name!r}, which is outside {source}")
+        if not file.is_file():
+            raise ZooFormatError(f"the metadata names {name!r}, which is no file in {source}")
 
 
 def _axes(listing: Listing, options: ImportOptions) -> tuple[str, str]:
@@ -116,15 +185,36 @@ def _networks(
 ) -> Networks:
     pattern = options.architecture or listing.architecture
     if pattern is None:
-        return undescribed(table, lambda rows: next(iter(layout.read(source, rows))))
+        found = undescribed(table, lambda rows: next(_finite(source, rows, layout, strict=False), (0, None))[1])
+        if not found.architectures:
+            raise ZooFormatError(f"{source} holds no network whose weights are finite")
+        return found
     return described(pattern, table)
 
 
+def _finite(
+    source: Path, rows: pd.DataFrame, layout: ImportFormat, strict: bool
+) -> Iterator[tuple[int, Mapping[str, FloatArray]]]:
+    """The networks of some rows that are finite, and which row each is of."""
+    row = 0
+    while row < len(rows):
+        try:
+            for tensors in layout.read(source, rows.iloc[row:]):
+                yield row, tensors
+                row += 1
+        except WeightsNotFiniteError as error:  # a reader ends with it: another one goes on behind
+            if strict:
+                raise ZooFormatError(f"{error}: an import that is not strict would leave this network out") from error
+            row += 1
+
+
 def _stacked(
-    source: Path, rows: pd.DataFrame, layout: ImportFormat, expected: dict[str, tuple[int, ...]]
-) -> dict[str, FloatArray]:
+    source: Path, rows: pd.DataFrame, layout: ImportFormat, expected: dict[str, tuple[int, ...]], strict: bool
+) -> tuple[list[int], dict[str, FloatArray]]:
+    """The weights of the rows that are finite, and which rows these are."""
     stacks = {name: np.empty((len(rows), *shape), np.float32) for name, shape in expected.items()}
-    for row, tensors in enumerate(layout.read(source, rows)):
+    finite: list[int] = []
+    for row, tensors in _finite(source, rows, layout, strict):
         found = {name: tensor.shape for name, tensor in tensors.items()}
         if found != expected:
             name = next(name for name in {**expected, **found} if found.get(name) != expected.get(name))
@@ -133,31 +223,38 @@ def _stacked(
                 f"{expected.get(name, 'nothing')}, the file holds {found.get(name, 'nothing')}"
             )
         for name, tensor in tensors.items():
-            stacks[name][row] = tensor
-    return stacks
+            stacks[name][len(finite)] = tensor
+        finite.append(row)
+    return finite, {name: stack[: len(finite)] for name, stack in stacks.items()}
 
 
-def _card(
-    table: pd.DataFrame,
-    architectures: dict[str, Architecture],
-    layout: str,
-    source: Path,
-    options: ImportOptions,
-    axes: tuple[str, str],
-) -> ZooCard:
+def _recipe(
+    table: pd.DataFrame, architectures: dict[str, Architecture], layout: str, source: Path, options: ImportOptions
+) -> dict[str, Any]:
     files = [
         [name, (status := (source / name).stat()).st_size, status.st_mtime_ns] for name in dict.fromkeys(table["file"])
     ]
     rows = table.drop(columns="phase").to_json(orient="split", double_precision=15)
-    assert options.train_size is not None
-    load, temperature = (Axis(column=axis, label=axis, values=np.unique(table[axis]).tolist()) for axis in axes)
-    recipe = {
+    return {
         "imported_from": layout,
         "name": options.name,
         "files": len(files),
         "source": hash_json([files, rows]),
         "architectures": {name: network.model_dump(mode="json") for name, network in architectures.items()},
     }
+
+
+def _card(
+    table: pd.DataFrame,
+    architectures: dict[str, Architecture],
+    options: ImportOptions,
+    axes: tuple[str, str],
+    recipe: dict[str, Any],
+    measured_epoch: int,
+) -> ZooCard:
+    assert options.train_size is not None
+    load, temperature = (Axis(column=axis, label=axis, values=np.unique(table[axis]).tolist()) for axis in axes)
+    used = set(table["architecture"])
     return ZooCard(
         name=options.name,
         content_version="1",
@@ -166,10 +263,10 @@ def _card(
         description=options.description,
         modality="unknown",
         data_set=DataSetCard(name=options.data_set, train_size=options.train_size, test_size=options.test_size),
-        architectures=architectures,
+        architectures={name: network for name, network in architectures.items() if name in used},
         load=load,
         temperature=temperature,
-        measured_epoch=int(table["epoch"][table["measured"]].iloc[0]),
+        measured_epoch=measured_epoch,
         recipe=recipe,
         software={},
     )

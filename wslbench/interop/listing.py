@@ -9,6 +9,24 @@ from typing import TypeAlias
 import pandas as pd
 
 from wslbench.architectures import Architecture
+from wslbench.interop.left_out import LeftOut
+from wslbench.zoo.tables import MODEL_COLUMNS
+
+# What readers and the zoo format say themselves of each checkpoint.
+_OWN_COLUMNS = frozenset(
+    {
+        *MODEL_COLUMNS,
+        "file",
+        "set",
+        "line",
+        "network",
+        "phase_probability",
+        "unfinished",
+        "short",
+        "restarted",
+        "diverged",
+    }
+)
 
 Rows: TypeAlias = pd.DataFrame
 
@@ -34,6 +52,8 @@ class ImportOptions:
         need one.
     licence, citation, description
         For the zoo's card.
+    strict
+        Whether weights that are not finite end the import; else such checkpoints are left out.
     """
 
     name: str
@@ -47,6 +67,7 @@ class ImportOptions:
     licence: str = "unknown"
     citation: str = "unknown"
     description: str = ""
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +86,10 @@ class Listing:
         Further columns in which runs of different cells differ.
     measured_epoch
         The epoch that annotations belong to; None: the last one.
+    left_out
+        What is in the source and of no use.
+    logged
+        Columns with what a trainer logged: where a measured checkpoint has no finite number, its run is unfinished.
     """
 
     table: pd.DataFrame
@@ -73,3 +98,13 @@ class Listing:
     temperature: str | None = None
     varied: tuple[str, ...] = ()
     measured_epoch: int | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    logged: tuple[str, ...] = ()
+
+
+def free_name(name: str) -> str:
+    """The column of a hyper-parameter of that name: ``config_…`` where readers have a column so called.
+
+    A file that could say where its weights are would have others read.
+    """
+    return f"config_{name}" if name in _OWN_COLUMNS or name.startswith("published_") else name

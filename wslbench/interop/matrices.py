@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from wslbench.errors import ZooFormatError
+from wslbench.errors import WeightsNotFiniteError, ZooFormatError
+from wslbench.interop.archives import refuse_special
+from wslbench.interop.csv_files import read_csv
+from wslbench.interop.npy_headers import npy_header
 from wslbench.zoo.models import FloatArray
 
+_MAX_LAYOUT_BYTES = 2**20  # a line a tensor
 _COLUMNS = ("varname", "start_idx", "end_idx", "shape")
 _SHAPE = re.compile(r"[(\[]?\s*(?:\d{1,9}\s*(?:,\s*\d{1,9}\s*)*)?,?\s*[)\]]?")
 
@@ -36,6 +39,9 @@ def map_matrix(path: Path) -> npt.NDArray[np.floating]:
         If it is none, holds objects (they would have to be unpickled), or is no matrix of real numbers.
     """
     try:
+        refuse_special(path)
+        with path.open("rb") as file:
+            npy_header(file)
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, OverflowError, MemoryError) as error:
         raise ZooFormatError(f"{path} cannot be mapped as a plain array: {error}") from error
@@ -58,7 +64,7 @@ def read_layout(path: Path, width: int) -> list[Place]:
         If the file is no such table, or its tensors do not fit each other or the matrix.
     """
     try:
-        table = pd.read_csv(path)
+        table = read_csv(path, _MAX_LAYOUT_BYTES)
         missing = [column for column in _COLUMNS if column not in table.columns]
         if missing:
             raise ZooFormatError(f"{path} lacks the column {missing[0]!r}")
@@ -66,7 +72,7 @@ def read_layout(path: Path, width: int) -> list[Place]:
             Place(str(name), int(begin), int(end), _shape(str(shape)))
             for name, begin, end, shape in table[list(_COLUMNS)].itertuples(index=False, name=None)
         ]
-    except (OSError, ValueError) as error:
+    except (OverflowError, ValueError) as error:
         raise ZooFormatError(f"{path} cannot be read: {error}") from error
     places.sort(key=lambda place: place.begin)
     at = 0
@@ -93,8 +99,10 @@ def rows_of(path: Path, places: list[Place], lines: npt.NDArray[np.intp]) -> Ite
 
     Raises
     ------
+    WeightsNotFiniteError
+        If a number is not finite.
     ZooFormatError
-        If there is no such line, or a number is not finite or none that float32 can hold exactly.
+        If there is no such line, or a number is none that float32 can hold exactly.
     """
     matrix = map_matrix(path)
     if len(lines) and not 0 <= lines.min() <= lines.max() < len(matrix):
@@ -103,6 +111,8 @@ def rows_of(path: Path, places: list[Place], lines: npt.NDArray[np.intp]) -> Ite
         row = np.asarray(matrix[line])
         with np.errstate(over="ignore"):
             single = row.astype(np.float32)
-        if not np.isfinite(row).all() or not np.array_equal(single, row):
-            raise ZooFormatError(f"{path}: row {line} holds numbers that are not finite, or not exact in float32")
+        if not np.isfinite(row).all():
+            raise WeightsNotFiniteError(f"{path}: row {line} holds numbers that are not finite")
+        if not np.array_equal(single, row):
+            raise ZooFormatError(f"{path}: row {line} holds numbers that float32 cannot hold exactly")
         yield {place.name: single[place.begin : place.end].reshape(place.shape) for place in places}

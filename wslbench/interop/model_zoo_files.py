@@ -54,6 +54,12 @@ def read_preprocessed(source: Path, rows: pd.DataFrame) -> Iterator[Mapping[str,
         yield {key: exact(values, key, path) for key, values in tensors.items() if values.dtype.kind not in "iub"}
 
 
+def shapes_of_preprocessed(source: Path, row: pd.Series[Any]) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors of one row of the listing, whether their values are finite or not."""
+    tensors = _sets(source / row["file"])[row["set"]].attributes["data_in"][row["line"]]
+    return {key: values.shape for key, values in tensors.items() if values.dtype.kind not in "iub"}
+
+
 def _sets(path: Path) -> dict[str, Stub]:
     status = path.stat()
     return _read(path, status.st_size, status.st_mtime_ns)
@@ -94,7 +100,7 @@ def _rows(path: Path, name: str) -> pd.DataFrame:
         if not isinstance(key, str) or not isinstance(values, list) or len(values) != len(models):
             raise ZooFormatError(f"{where}: the property {key!r} has not a value a checkpoint")
         if all(isinstance(value, int | float | str) for value in values):
-            table[PERFORMANCE.get(key) or column_of(key)] = values
+            table[key if key == "seed" else PERFORMANCE.get(key) or column_of(key)] = values
     return table
 
 

@@ -22,10 +22,15 @@ import pandas as pd
 from wslbench.architectures import Architecture
 from wslbench.errors import ZooFormatError
 from wslbench.interop.listing import ImportOptions, Listing
-from wslbench.interop.model_zoo_files import list_preprocessed, preprocessed_files, read_preprocessed
-from wslbench.interop.tensors import read_checkpoint
+from wslbench.interop.model_zoo_files import (
+    list_preprocessed,
+    preprocessed_files,
+    read_preprocessed,
+    shapes_of_preprocessed,
+)
+from wslbench.interop.tensors import read_checkpoint, shapes_of_checkpoint
 from wslbench.interop.tune_logs import PERFORMANCE
-from wslbench.interop.tune_trees import TuneRun, measured_epoch_of, run_folders, varied_columns
+from wslbench.interop.tune_trees import measured_epoch_of, read_runs, varied_columns
 from wslbench.zoo.models import FloatArray
 
 _NO_HYPERPARAMETERS = {
@@ -62,7 +67,7 @@ def list_model_zoo(source: Path, options: ImportOptions) -> Listing:
     """
     if preprocessed_files(source):
         return _preprocessed(source)
-    runs = [TuneRun(folder, source) for folder in run_folders(source)]
+    runs, empty = read_runs(source)
     epoch = measured_epoch_of(runs)
     known: dict[object, dict[str, float]] = {}
     rows = []
@@ -71,7 +76,8 @@ def list_model_zoo(source: Path, options: ImportOptions) -> Listing:
         if not isinstance(share, int | float) or not 0 <= share < 1:
             raise ZooFormatError(f"{run.folder}: the hyper-parameters name {share!r} as the share of dropout")
         if share not in known:  # runs of one share are of one form: the first tells
-            known[share] = _form(read_checkpoint(source / next(iter(run.checkpoints.values()))), share, run.folder)
+            shapes = shapes_of_checkpoint(source / next(iter(run.checkpoints.values())))
+            known[share] = _form(shapes, share, run.folder)
         rows += [{**row, "dropout": float(share), **known[share]} for row in run.rows(epoch)]
     table = pd.DataFrame(rows)
     return Listing(
@@ -81,6 +87,8 @@ def list_model_zoo(source: Path, options: ImportOptions) -> Listing:
         temperature="learning_rate",
         varied=varied_columns(table, [run.hyperparameters for run in runs]),
         measured_epoch=epoch,
+        left_out=empty,
+        logged=tuple(PERFORMANCE.values()),
     )
 
 
@@ -103,28 +111,31 @@ def _preprocessed(source: Path) -> Listing:
     if "activation" in table.columns:
         share = table["dropout"] if "dropout" in table.columns else pd.Series(0.0, table.index)
         forms = {
-            value: _form(next(read_preprocessed(source, rows.iloc[:1])), float(value), source / rows["file"].iloc[0])
+            value: _form(shapes_of_preprocessed(source, rows.iloc[0]), float(value), source / rows["file"].iloc[0])
             for value, rows in table.groupby(share)
         }
-        table = pd.concat([table, pd.DataFrame([forms[value] for value in share], index=table.index)], axis=1)
+        found = pd.DataFrame([forms[value] for value in share], index=table.index)
+        # Where a property has the name of what the tensors tell, they are right.
+        table = pd.concat([table.drop(columns=found.columns, errors="ignore"), found], axis=1)
         pattern = _PATTERN
-    return Listing(table, pattern, load="dropout", temperature="learning_rate", varied=varied)
+    logged = tuple(PERFORMANCE.values())
+    return Listing(table, pattern, load="dropout", temperature="learning_rate", varied=varied, logged=logged)
 
 
-def _form(tensors: Mapping[str, FloatArray], share: float, folder: Path) -> dict[str, float]:
+def _form(shapes: Mapping[str, tuple[int, ...]], share: float, folder: Path) -> dict[str, float]:
     """Arguments of a network, from the shapes and names of its tensors."""
     try:
-        first = tensors["module_list.0.weight"]
-        last = max((name for name in tensors if name.endswith(".weight")), key=lambda name: int(name.split(".")[1]))
+        first = shapes["module_list.0.weight"]
+        last = max((name for name in shapes if name.endswith(".weight")), key=lambda name: int(name.split(".")[1]))
         return {
-            "image_size": _IMAGE_SIZES[first.shape[2]],
-            "image_channels": first.shape[1],
-            "image_classes": tensors[last].shape[0],
+            "image_size": _IMAGE_SIZES[first[2]],
+            "image_channels": first[1],
+            "image_classes": shapes[last][0],
             # Layers that drop nothing count as layers: they are in the list.
-            "dropout_layers": np.nan if "module_list.3.weight" in tensors else share,
+            "dropout_layers": np.nan if "module_list.3.weight" in shapes else share,
         }
     except (KeyError, IndexError, ValueError) as error:
         raise ZooFormatError(
-            f"{folder}: the tensors {', '.join(list(tensors)[:4])}, … are not those of the Model Zoo Dataset's "
+            f"{folder}: the tensors {', '.join(list(shapes)[:4])}, … are not those of the Model Zoo Dataset's "
             "networks: take --format ptmz, with --architecture or without"
         ) from error

@@ -59,19 +59,23 @@ def described(pattern: Architecture, table: pd.DataFrame) -> Networks:
     return Networks(architectures, names)
 
 
-def undescribed(table: pd.DataFrame, first_of: Callable[[pd.DataFrame], Mapping[str, FloatArray]]) -> Networks:
+def undescribed(table: pd.DataFrame, first_of: Callable[[pd.DataFrame], Mapping[str, FloatArray] | None]) -> Networks:
     """Architectures out of the first checkpoint of each cell, which the others have to be like.
 
     Parameters
     ----------
     first_of
-        Reads the first of some rows.
+        Reads the first of some rows that can be read; None: there is none, and the cell has no architecture.
     """
     name_of: dict[frozenset[tuple[str, tuple[int, ...]]], str] = {}
     architectures: dict[str, Architecture] = {}
     of_cell: dict[str, str] = {}
     for cell_id, rows in table.groupby("cell_id", sort=True):
-        shapes = {name: tensor.shape for name, tensor in first_of(rows.iloc[:1]).items()}
+        first = first_of(rows)
+        if first is None:
+            of_cell[str(cell_id)] = ""
+            continue
+        shapes = {name: tensor.shape for name, tensor in first.items()}
         # Some kinds of file sort their tensors by name: the order tells nothing about the network.
         name = name_of.setdefault(frozenset(shapes.items()), f"{TENSORS}-{len(name_of)}")
         if name not in architectures:

@@ -11,6 +11,7 @@ import pandas as pd
 from wslbench.errors import ZooDamagedError, ZooFormatError
 from wslbench.interop.exporting import ANNOTATIONS
 from wslbench.interop.matrices import map_matrix, read_layout, rows_of
+from wslbench.interop.parts import bytes_of, parts_of
 from wslbench.interop.tensors import read_tensors
 from wslbench.zoo import Zoo, ZooWriter, verify
 from wslbench.zoo.documents import read_card, read_manifest
@@ -36,7 +37,7 @@ def restore_zoo(source: Path, layout: str, destination: Path, on_progress: Calla
     layout
         What it was exported as: ``state-dicts`` or ``table``.
     on_progress
-        Called with the share of cells that is done.
+        Called with the share of the work that is done.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def restore_zoo(source: Path, layout: str, destination: Path, on_progress: Calla
     ZooError
         If the destination is taken.
     """
-    read = _READERS[layout]
+    files, read = _READERS[layout]
     manifest, card = read_manifest(source), read_card(source)
     table, _ = read_table(source / "models.parquet", MODEL_COLUMNS, str(source / "models.parquet"))
     pairs, _ = read_table(source / "pairs.parquet", PAIR_COLUMNS, str(source / "pairs.parquet"))
@@ -57,37 +58,36 @@ def restore_zoo(source: Path, layout: str, destination: Path, on_progress: Calla
     strange = sorted(set(table["architecture"]) - set(card.architectures))
     if strange:
         raise ZooFormatError(f"{source}: the card does not describe the architecture {strange[0]!r}")
-    table = table.assign(line=table.groupby("architecture").cumcount())
+    table = table.assign(line=table.groupby("architecture").cumcount()).reset_index(drop=True)
     recipe = {"restored_from": layout, "manifest": manifest.model_dump(mode="json")}
     finished = ZooWriter.finished(destination, recipe)
     if finished is not None:
-        return _the_exported(finished, manifest, source)
+        return finished
     writer = ZooWriter(destination, recipe)
-    staged = writer.staged()
-    none = pairs.iloc[:0]
-    cells = list(table.groupby("cell_id", sort=True))
-    for done, (cell_id, rows) in enumerate(cells, start=1):
-        if cell_id not in staged:
+    sizes = {name: bytes_of(network) for name, network in card.architectures.items()}
+    parts = list(parts_of(table, sizes, lambda rows: files(source, rows), None))
+    staged = writer.staged() & {part.name for part in parts}
+    writer.keep_only(staged)
+    for done, part in enumerate(parts, start=1):
+        if part.name not in staged:
+            rows = table.iloc[part.positions]
             weights = {
-                int(str(epoch)): _stacked(read(source, part), len(part)) for epoch, part in rows.groupby("epoch")
+                int(str(epoch)): _stacked(read(source, same), len(same)) for epoch, same in rows.groupby("epoch")
             }
-            writer.stage(str(cell_id), rows[list(STAGED_COLUMNS)], weights, none)
-        on_progress(done / len(cells))
-    zoo = writer.compact(card, table.drop(columns=["model_id", "shard", "row", "line"]), pairs, splits)
-    return _the_exported(zoo, manifest, source)
+            writer.stage(part.cell_id, rows[list(STAGED_COLUMNS)], weights, pairs.iloc[:0], part.number)
+        on_progress(done / len(parts))
+    placed = table.drop(columns=["model_id", "shard", "row", "line"])
+    return writer.compact(card, placed, pairs, splits, lambda zoo: _check_exported(zoo, manifest, source))
 
 
-def _the_exported(zoo: Zoo, manifest: Manifest, source: Path) -> Zoo:
+def _check_exported(zoo: Zoo, manifest: Manifest, source: Path) -> None:
     problems = verify(zoo)
     if zoo.versions["weights"] != manifest.weights.hash:
         problems.append("its weights are others")
     if zoo.versions["annotations"] != manifest.annotations.hash:
         problems.append("its annotations are others")
     if problems:
-        raise ZooDamagedError(
-            f"the zoo at {zoo.path} is not the one that was exported to {source}: " + "; ".join(problems)
-        )
-    return zoo
+        raise ZooDamagedError(f"{source} does not hold the zoo that was exported to it: " + "; ".join(problems))
 
 
 def _stacked(networks: Networks, count: int) -> dict[str, FloatArray]:
@@ -104,20 +104,37 @@ def _stacked(networks: Networks, count: int) -> dict[str, FloatArray]:
     return stacks
 
 
+def _state_files(source: Path, rows: pd.DataFrame) -> list[Path]:
+    strange = [model_id for model_id in rows["model_id"] if not is_name(model_id)]
+    if strange:
+        raise ZooFormatError(f"{source}: {strange[0]!r} is no name that a model has")
+    return [_own(source / f"{model_id}.safetensors") for model_id in rows["model_id"]]
+
+
 def _from_files(source: Path, rows: pd.DataFrame) -> Networks:
-    for model_id in rows["model_id"]:
-        path = source / f"{model_id}.safetensors"
-        if not is_name(model_id) or path.is_symlink():
-            raise ZooFormatError(f"{path} is a link, or no name that a model has")
-        yield read_tensors(path)
+    return (read_tensors(path) for path in _state_files(source, rows))
+
+
+def _matrix_files(source: Path, rows: pd.DataFrame) -> list[Path]:
+    """The matrix, and what says which columns are which tensor; the card has checked the architecture's name."""
+    name = rows["architecture"].iloc[0]
+    return [_own(source / f"{name}.npy"), _own(source / f"{name}.csv")]
 
 
 def _from_matrices(source: Path, rows: pd.DataFrame) -> Networks:
-    architecture = rows["architecture"].iloc[0]
-    matrix = source / f"{architecture}.npy"
-    places = read_layout(source / f"{architecture}.csv", map_matrix(matrix).shape[1])
+    matrix, layout = _matrix_files(source, rows)
+    places = read_layout(layout, map_matrix(matrix).shape[1])
     return rows_of(matrix, places, rows["line"].to_numpy(dtype=np.intp))
 
 
-_READERS = {"state-dicts": _from_files, "table": _from_matrices}
+def _own(path: Path) -> Path:
+    """The path of a file that the export itself holds."""
+    if path.is_symlink():
+        raise ZooFormatError(f"{path} is a link: an export's files stand in its folder")
+    if not path.exists():
+        raise ZooFormatError(f"{path} is missing")
+    return path
+
+
+_READERS = {"state-dicts": (_state_files, _from_files), "table": (_matrix_files, _from_matrices)}
 RESTORED = frozenset(_READERS)

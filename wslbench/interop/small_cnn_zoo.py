@@ -11,8 +11,6 @@ the train data that it saw (``train_fraction``), the temperature its learning ra
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -22,12 +20,14 @@ import numpy as np
 import pandas as pd
 
 from wslbench.errors import ZooFormatError
-from wslbench.interop.listing import ImportOptions, Listing
+from wslbench.interop.csv_files import read_packed_csv
+from wslbench.interop.listing import ImportOptions, Listing, free_name
 from wslbench.interop.matrices import Place, map_matrix, read_layout, rows_of
 from wslbench.zoo.models import FloatArray
 
 WEIGHTS, METRICS, LAYOUT = "weights.npy", "metrics.csv.gz", "layout.csv"
-_MAX_BYTES = 256 * 2**20
+_MAX_BYTES = 256 * 2**20  # three hundred thousand checkpoints take some hundred megabytes
+_LOGGED = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 _VARIABLE = re.compile(r"(?:.*/)?([^/:]+)/([^/:]+)(?::\d+)?")
 _KINDS = {"kernel": "weight", "bias": "bias"}
 
@@ -43,9 +43,9 @@ def list_small_cnns(source: Path, options: ImportOptions) -> Listing:
     for name in (WEIGHTS, METRICS, LAYOUT):
         if not (source / name).is_file() or (source / name).is_symlink():
             raise ZooFormatError(f"{source} holds no file {name}, which this layout has")
-    metrics = _metrics(source / METRICS)
     matrix = map_matrix(source / WEIGHTS)
     read_layout(source / LAYOUT, matrix.shape[1])
+    metrics = _metrics(source / METRICS, len(matrix))
     if len(matrix) != len(metrics):
         raise ZooFormatError(f"{source / METRICS} lists {len(metrics)} checkpoints, {WEIGHTS} has {len(matrix)} rows")
     missing = [name for name in ("modeldir", "step", "train_fraction", "learning_rate") if name not in metrics]
@@ -54,7 +54,7 @@ def list_small_cnns(source: Path, options: ImportOptions) -> Listing:
     table = metrics.rename(columns={"step": "epoch"}).assign(
         file=WEIGHTS, line=np.arange(len(metrics)), network=pd.factorize(metrics["modeldir"])[0], seed=0
     )
-    return Listing(table, load="train_fraction", temperature="learning_rate", varied=("network",))
+    return Listing(table, load="train_fraction", temperature="learning_rate", varied=("network",), logged=_LOGGED)
 
 
 def read_small_cnns(source: Path, rows: pd.DataFrame) -> Iterator[Mapping[str, FloatArray]]:
@@ -70,16 +70,9 @@ def _layout(path: Path, width: int) -> tuple[Place, ...]:
     return tuple(read_layout(path, width))
 
 
-def _metrics(path: Path) -> pd.DataFrame:
-    try:
-        with gzip.open(path) as file:
-            content = file.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise ZooFormatError(f"{path} unpacks to more than {_MAX_BYTES} bytes, which is none of these zoos")
-        table = pd.read_csv(io.BytesIO(content))
-    except (OSError, EOFError, ValueError) as error:
-        raise ZooFormatError(f"{path} cannot be read as CSV in gzip: {error}") from error
-    table = table.rename(columns=lambda column: str(column).removeprefix("config."))
+def _metrics(path: Path, rows: int) -> pd.DataFrame:
+    table = read_packed_csv(path, _MAX_BYTES, rows + 2)  # names above, an empty line below
+    table = table.rename(columns=lambda column: free_name(str(column).removeprefix("config.")))
     if table.columns.duplicated().any():
         raise ZooFormatError(f"{path} has the column {table.columns[table.columns.duplicated()][0]!r} twice")
     return table

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 from wslbench.errors import ZooFormatError
+from wslbench.foreign_text import has_control_characters
 from wslbench.interop.listing import Listing
 from wslbench.zoo.identity import run_id
 from wslbench.zoo.schema import is_name
@@ -26,7 +29,7 @@ def tabulate(listing: Listing, load: str, temperature: str) -> pd.DataFrame:
     ZooFormatError
         If a column is missing, or holds what it cannot.
     """
-    listed = listing.table
+    listed = _plain(listing.table)
     computed = set(MODEL_COLUMNS) - {"seed", "epoch"}
     clash = sorted(computed & set(listed.columns))
     if clash:
@@ -56,13 +59,52 @@ def tabulate(listing: Listing, load: str, temperature: str) -> pd.DataFrame:
     runs = [run_id(cell, seed) for cell, seed in zip(table["cell_id"], table["seed"], strict=True)]
     epoch = listing.measured_epoch if listing.measured_epoch is not None else table["epoch"].max()
     # What tasks read of every zoo: no phase, so no certainty of one; foreign runs count as finished unless told.
+    measured = table["epoch"] == epoch
+    unlogged = _unlogged(table[measured], listing.logged).reindex(table.index, fill_value=False)
     return table.assign(
         run_id=runs,
-        measured=table["epoch"] == epoch,
+        measured=measured,
         phase=None,
         phase_probability=np.nan,
-        unfinished=table["unfinished"].astype(bool) if "unfinished" in table.columns else False,
+        unfinished=_unfinished(table) | unlogged,
     )
+
+
+def _unfinished(table: pd.DataFrame) -> pd.Series[bool]:
+    if "unfinished" not in table.columns:
+        return pd.Series(False, table.index)
+    told = table["unfinished"]
+    return told.eq("True") if told.dtype.kind == "O" else told.astype(bool)  # text: a column with gaps
+
+
+def _unlogged(measured: pd.DataFrame, logged: Iterable[str]) -> pd.Series[bool]:
+    """Which measured checkpoints lack a number that others have: one such row would keep a task from all of them."""
+    lacking = pd.Series(False, measured.index)
+    for column in logged:
+        if column in measured.columns and pd.api.types.is_numeric_dtype(measured[column]):
+            finite = np.isfinite(measured[column])
+            lacking |= finite.any() & ~finite
+    return lacking
+
+
+def _plain(listed: pd.DataFrame) -> pd.DataFrame:
+    """The listing with what a zoo's table can hold: columns that mix text with numbers or gaps with truth are text.
+
+    Raises
+    ------
+    ZooFormatError
+        If a terminal would obey a text. The zoo could not be read back, and no weight has been read yet.
+    """
+    columns = {}
+    for name in listed.columns:
+        values = listed[name]
+        if not pd.api.types.is_numeric_dtype(values.dtype):
+            values = values.map(str, na_action="ignore")
+        for text in (name, *(values.dropna().unique() if values.dtype.kind == "O" else ())):
+            if has_control_characters(str(text)):
+                raise ZooFormatError(f"the metadata's column {name!r} holds control characters: {text!r}")
+        columns[name] = values
+    return pd.DataFrame(columns)
 
 
 def _cells(listing: Listing, load: str, temperature: str) -> list[str]:

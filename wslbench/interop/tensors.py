@@ -11,8 +11,9 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from wslbench.errors import ZooDamagedError, ZooFormatError
+from wslbench.errors import WeightsNotFiniteError, ZooDamagedError, ZooFormatError
 from wslbench.interop.archives import open_archive, refuse_special
+from wslbench.interop.npy_headers import npy_header
 from wslbench.interop.torch_files import load_torch
 from wslbench.interop.torch_mapping import NotPlainError, map_state
 from wslbench.zoo._header import header_length, unique_keys
@@ -35,9 +36,11 @@ def read_tensors(path: Path) -> dict[str, FloatArray]:
 
     Raises
     ------
+    WeightsNotFiniteError
+        If a number is not finite.
     ZooFormatError
         If the file cannot be read without executing code, unfolds to far more than its size, holds something else
-        than tensors, a number that is not finite, or one that float32 cannot hold exactly.
+        than tensors, or a number that float32 cannot hold exactly.
     """
     if path.suffix not in _READERS:
         raise ZooFormatError(f"{path}: state dicts are read from {', '.join(_READERS)} files")
@@ -49,7 +52,16 @@ def read_checkpoint(path: Path) -> dict[str, FloatArray]:
     return _read(path, _read_torch)
 
 
+def shapes_of_checkpoint(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors that :func:`read_checkpoint` gives, whether their values are finite or not."""
+    return {name: values.shape for name, values in _floating(path, _read_torch).items()}
+
+
 def _read(path: Path, reader: Callable[[Path], Arrays]) -> dict[str, FloatArray]:
+    return {name: exact(values, name, path) for name, values in _floating(path, reader).items()}
+
+
+def _floating(path: Path, reader: Callable[[Path], Arrays]) -> Arrays:
     try:
         refuse_special(path)
         raw = reader(path)
@@ -59,7 +71,7 @@ def _read(path: Path, reader: Callable[[Path], Arrays]) -> dict[str, FloatArray]
     floating = {name: values for name, values in raw.items() if values.dtype.kind not in "iub"}
     if not floating:
         raise ZooFormatError(f"{path} holds no floating-point tensor")
-    return {name: exact(values, name, path) for name, values in floating.items()}
+    return floating
 
 
 def exact(values: np.ndarray[Any, Any], name: str, path: Path) -> FloatArray:
@@ -67,13 +79,15 @@ def exact(values: np.ndarray[Any, Any], name: str, path: Path) -> FloatArray:
 
     Raises
     ------
+    WeightsNotFiniteError
+        If they are not finite.
     ZooFormatError
-        If they are none, are not finite, or float32 cannot hold them exactly; names the file and the tensor.
+        If they are no real numbers, or float32 cannot hold them exactly; names the file and the tensor.
     """
     if values.dtype.kind != "f":
         raise ZooFormatError(f"{path}: tensor {name!r} is {values.dtype}, not real numbers")
     if not np.isfinite(values).all():
-        raise ZooFormatError(f"{path}: tensor {name!r} holds values that are not finite: leave this network out")
+        raise WeightsNotFiniteError(f"{path}: tensor {name!r} holds values that are not finite")
     if values.dtype == np.float32:
         return values.astype(np.float32, copy=False)
     with np.errstate(over="ignore"):
@@ -94,11 +108,11 @@ def _npz_entries(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[str, np
     for entry in archive.infolist():
         with archive.open(entry) as file:
             try:
-                shape, dtype, head = _npy_header(file, path, entry.filename)
+                shape, dtype, head = _npy_header(npy_header(file), path, entry.filename)
             except ZooFormatError:
                 raise
             except Exception as error:  # the header is text in Python, and reading it may fail in any way
-                raise ZooFormatError(f"{path}: the header of {entry.filename!r} cannot be read") from error
+                raise ZooFormatError(f"{path}: the header of {entry.filename!r} cannot be read: {error}") from error
             # Room for the array is made before its values are read.
             if head + math.prod(shape) * dtype.itemsize != entry.file_size or dtype.itemsize == 0:
                 raise ZooFormatError(f"{path}: the entry {entry.filename!r} is not as long as its header says")
@@ -109,9 +123,7 @@ def _npz_entries(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[str, np
 def _npy_header(file: IO[bytes], path: Path, name: str) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """Shape, dtype, and the bytes before the values."""
     version = np.lib.format.read_magic(file)
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
-    if read is None:
-        raise ZooFormatError(f"{path}: the entry {name!r} is of an unknown version of .npy")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     if dtype.hasobject:
         raise ZooFormatError(f"{path}: the entry {name!r} holds a pickle, which is not executed")

@@ -18,6 +18,9 @@ from wslbench.errors import ZooFormatError
 from wslbench.interop.archives import open_archive
 
 _MAX_PICKLE_BYTES = 2**20  # names and shapes of thousands of tensors
+_MAX_MARKS = 64  # opened and not closed: nothing is nested so deeply
+_MAX_INTEGER = 2**63  # beyond it any number of integers can share a hash, and a dictionary takes for ever
+_CLOSING = frozenset({"TUPLE", "LIST", "DICT", "SETITEMS", "APPENDS", "POP_MARK", "INST", "OBJ"})
 _CONSTRUCTORS = re.compile(
     r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch(\.storage)? [A-Za-z0-9]+Storage"
 )
@@ -53,12 +56,18 @@ def _check_pickle(path: Path, archive: zipfile.ZipFile) -> None:
     if pickles[0].file_size > _MAX_PICKLE_BYTES:
         raise ZooFormatError(f"{path}: its pickle has more than {_MAX_PICKLE_BYTES} bytes")
     tuples: set[object] = set()
+    marks = 0
     try:
         content = archive.read(pickles[0])
         for (before, version, _), (operation, value, _) in pairwise(pickletools.genops(content)):
             if operation.name in ("GLOBAL", "INST") and not _CONSTRUCTORS.fullmatch(str(value)):
                 named = str(value).replace(" ", ".")
                 raise ZooFormatError(f"{path}: its pickle asks for {named!r}, which no state dict needs; not executed")
+            marks += (operation.name == "MARK") - (operation.name in _CLOSING)
+            if marks > _MAX_MARKS:
+                raise ZooFormatError(f"{path}: its pickle is nested too deeply")
+            if isinstance(value, int) and not -_MAX_INTEGER <= value < _MAX_INTEGER:
+                raise ZooFormatError(f"{path}: its pickle holds an integer of more than 64 bits")
             if before.name == "PROTO" and version != 2:
                 raise ZooFormatError(f"{path}: its pickle is of protocol {version}, that of torch.save is 2")
             if operation.name in ("BINPUT", "LONG_BINPUT") and before.name.startswith("TUPLE"):

@@ -36,6 +36,9 @@ _DTYPES: Final = {
 }
 _LOCAL_HEADER_BYTES: Final = 30
 _MAX_PICKLE_BYTES: Final = 2**20  # names and shapes of thousands of tensors
+_MAX_MARKS: Final = 64  # opened and not closed: nothing is nested so deeply
+_MAX_ITEMS: Final = 4_096  # waiting to be put into a list or dictionary, which happens a thousand at a time
+_MAX_KEY: Final = 2**31  # larger ones can be chosen so that a dictionary takes the square of their number in time
 _MAX_POPULATION_BYTES: Final = 256 * 2**20  # the same of thousands of networks
 
 
@@ -169,6 +172,8 @@ def _interpret(code: bytes, storages: _Storages, stubs: frozenset[str]) -> objec
     while True:
         operation = code[at]
         at += 1
+        if len(stack) > _MAX_ITEMS:
+            raise NotPlainError
         if operation == 0x71:  # q: BINPUT
             memo[code[at]] = stack[-1]
             at += 1
@@ -182,6 +187,8 @@ def _interpret(code: bytes, storages: _Storages, stubs: frozenset[str]) -> objec
             stack.append(code[at])
             at += 1
         elif operation == 0x28:  # (: MARK
+            if len(marked) == _MAX_MARKS:
+                raise NotPlainError
             marked.append(stack)
             stack = []
         elif operation == 0x74:  # t: TUPLE
@@ -270,7 +277,7 @@ def _interpret(code: bytes, storages: _Storages, stubs: frozenset[str]) -> objec
 
 def _set(dictionary: Any, key: object, value: object) -> None:
     """Tuples are no keys here: hashing tuples of tuples of one tuple can take any time."""
-    if type(dictionary) is not dict or type(key) not in (str, int):
+    if type(dictionary) is not dict or not (type(key) is str or (type(key) is int and abs(key) < _MAX_KEY)):
         raise NotPlainError
     dictionary[key] = value
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wslbench.errors import ZooFormatError
 
-_MAX_BYTES = 256 * 2**20
+_MAX_BYTES = 64 * 2**20  # thousands of epochs with a copy of the hyper-parameters each
+_MAX_LINES = 100_000
+_MAX_LINE_BYTES = 2**20
+_MAX_TORN_LINES = 100  # a run is not killed more often
 _ITERATION = "training_iteration"
 _SINCE_RESTORE = "iterations_since_restore"
 _STEPS = "training::accumulate_gradients_steps"
@@ -37,9 +43,11 @@ class RunLog:
     ----------
     restarted
         Whether training was restored from a checkpoint on the way: then epochs before it may have been logged twice,
-        of which the later line counts.
+        of which the later line counts. A line that is cut off and not the last one shows it as well.
     torn
         Whether the last line is cut off, as a killed run leaves it.
+    diverged
+        Whether the train loss of an epoch that trained is not finite.
     last
         The last epoch; -1: there is none.
     landscape
@@ -48,6 +56,7 @@ class RunLog:
 
     restarted: bool = False
     torn: bool = False
+    diverged: bool = False
     last: int = -1
     landscape: dict[str, float] = field(default_factory=dict)
     _epochs: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -60,23 +69,31 @@ class RunLog:
 def read_log(path: Path) -> RunLog:
     """Read a log.
 
-    The 0-based line i is epoch i unless it says otherwise. Where gradients were accumulated over k steps, the trainer
+    The 0-based line i is epoch i unless it says otherwise. A line that a killed run left half-written, anywhere in the
+    log, is passed over. Where gradients were accumulated over k steps, the trainer
     logged 1/k of the train loss in every epoch that trained; epoch 0 is measured before training, as it is.
 
     Raises
     ------
     ZooFormatError
-        If a line but the last is no JSON object, an accuracy is no fraction, or metrics of the landscape stand on two
-        lines.
+        If a line is JSON but no object, or many are no JSON, an accuracy is no fraction, or metrics of the landscape
+        stand on the lines of two epochs.
     """
     log = RunLog()
     steps = 1
-    lines = _lines(path)
-    for number, line in enumerate(lines):
-        record = _parsed(line, path, number, last=number == len(lines) - 1)
+    torn_lines = 0
+    for number, line in enumerate(_lines(path)):
+        if line.isspace():
+            continue
+        record = _parsed(line, path, number)
         if record is None:
             log.torn = True
-            break
+            torn_lines += 1
+            if torn_lines > _MAX_TORN_LINES:
+                raise ZooFormatError(f"{path}: more than {_MAX_TORN_LINES} lines are no JSON, {number + 1} among them")
+            continue
+        log.restarted |= log.torn  # something was written behind the line that a killed run left
+        log.torn = False
         epoch = record.get(_ITERATION, number)
         if type(epoch) is not int or epoch < 0:
             raise ZooFormatError(f"{path}, line {number + 1}: {_ITERATION} is {epoch!r}, no epoch")
@@ -86,7 +103,7 @@ def read_log(path: Path) -> RunLog:
         log.last = max(log.last, epoch)
         steps = _steps(record, steps, path, number)
         if found := _landscape(record):
-            if log.landscape:
+            if log.landscape and log.landscape["published_epoch"] != epoch:
                 raise ZooFormatError(
                     f"{path}, line {number + 1}: metrics of the landscape stand on the line of epoch "
                     f"{log.landscape['published_epoch']:g} as well, and are one epoch's"
@@ -95,26 +112,35 @@ def read_log(path: Path) -> RunLog:
     for epoch, performance in log._epochs.items():
         if epoch > 0 and "logged_train_loss" in performance:
             performance["logged_train_loss"] *= steps
+            log.diverged |= not math.isfinite(performance["logged_train_loss"])
     return log
 
 
-def _lines(path: Path) -> list[bytes]:
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of a log, one in memory at a time."""
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ZooFormatError(f"{path} has more than {_MAX_BYTES} bytes, which no log needs")
-        return path.read_bytes().splitlines()
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > _MAX_BYTES:
+                raise ZooFormatError(f"{path} has more than {_MAX_BYTES} bytes, which no log needs")
+            for number in itertools.count():
+                if not (line := file.readline(_MAX_LINE_BYTES + 1)):
+                    return
+                if len(line) > _MAX_LINE_BYTES or number == _MAX_LINES:
+                    raise ZooFormatError(
+                        f"{path} has a line of more than {_MAX_LINE_BYTES} bytes or more than {_MAX_LINES} lines, "
+                        "which no log needs"
+                    )
+                yield line
     except OSError as error:
         raise ZooFormatError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _parsed(line: bytes, path: Path, number: int, *, last: bool) -> dict[str, Any] | None:
-    """The object on a line; None where it is the last one, and cut off."""
+def _parsed(line: bytes, path: Path, number: int) -> dict[str, Any] | None:
+    """The object on a line; None where the line is cut off."""
     try:
         record = json.loads(line)  # NaN and Infinity, which Ray writes, are understood
-    except (ValueError, RecursionError) as error:
-        if last:
-            return None
-        raise ZooFormatError(f"{path}, line {number + 1} is no JSON: {error}") from error
+    except (ValueError, RecursionError):
+        return None
     if not isinstance(record, dict):
         raise ZooFormatError(f"{path}, line {number + 1} is no JSON object")
     return record

@@ -23,9 +23,12 @@ import pandas as pd
 
 from wslbench.architectures import Architecture
 from wslbench.errors import ZooFormatError
-from wslbench.interop.listing import ImportOptions, Listing
-from wslbench.interop.tune_logs import RunLog, read_log
+from wslbench.foreign_text import read_bytes
+from wslbench.interop.left_out import LeftOut
+from wslbench.interop.listing import ImportOptions, Listing, free_name
+from wslbench.interop.tune_logs import PERFORMANCE, RunLog, read_log
 
+_LOG = "result.json"
 _CHECKPOINT = re.compile(r"checkpoint_0*([0-9]{1,9})")
 _MAX_BYTES = 2**20
 _NAMES = {
@@ -57,7 +60,7 @@ def list_phase_zoo(source: Path, options: ImportOptions) -> Listing:
     ZooFormatError
         If there is no run, or a file of one is malformed.
     """
-    runs = [TuneRun(folder, source) for folder in run_folders(source)]
+    runs, empty = read_runs(source)
     epoch = measured_epoch_of(runs)
     table = pd.DataFrame([row for run in runs for row in run.rows(epoch)])
     types = {str(run.hyperparameters.get("type")) for run in runs}
@@ -68,7 +71,24 @@ def list_phase_zoo(source: Path, options: ImportOptions) -> Listing:
         temperature="batch_size" if table["batch_size"].nunique() > 1 else "learning_rate",
         varied=varied_columns(table, [run.hyperparameters for run in runs]),
         measured_epoch=epoch,
+        left_out=empty,
+        logged=tuple(PERFORMANCE.values()),
     )
+
+
+def read_runs(source: Path) -> tuple[list[TuneRun], tuple[LeftOut, ...]]:
+    """The runs of a tree, and those that were left out as they have no checkpoint: they failed before the first.
+
+    Raises
+    ------
+    ZooFormatError
+        If there is no run with a checkpoint, or a file of one is malformed.
+    """
+    found = [TuneRun(folder, source) for folder in run_folders(source)]
+    runs = [run for run in found if run.checkpoints]
+    if not runs:
+        raise ZooFormatError(f"{source} holds no run with a checkpoint_NNNNNN/checkpoints")
+    return runs, tuple(LeftOut(run.folder.name, "without a checkpoint") for run in found if not run.checkpoints)
 
 
 def run_folders(source: Path) -> list[Path]:
@@ -81,12 +101,12 @@ def run_folders(source: Path) -> list[Path]:
     """
     if not source.is_dir():
         raise ZooFormatError(f"{source} is no folder")
-    folders = sorted(folder for folder in source.iterdir() if (folder / "result.json").is_file())
+    folders = sorted(folder for folder in source.iterdir() if (folder / _LOG).is_file())
     if not folders:
-        raise ZooFormatError(f"{source} holds no runs: folders with a result.json")
+        raise ZooFormatError(f"{source} holds no runs: folders with a {_LOG}")
     for folder in folders:
-        if folder.is_symlink():
-            raise ZooFormatError(f"{folder} is a link: a run's folder has to stand in {source} itself")
+        if folder.is_symlink() or (folder / _LOG).is_symlink():
+            raise ZooFormatError(f"{folder}, or its {_LOG}, is a link: a run's files have to stand in {source} itself")
     return folders
 
 
@@ -98,19 +118,20 @@ def hyperparameters_of(folder: Path) -> dict[str, Any]:
     ZooFormatError
         If the file is not there, or is no JSON object.
     """
-    path = next((folder / name for name in ("params.json", "config.json") if (folder / name).is_file()), None)
+    names = ("params.json", "config.json")
+    path = next((folder / name for name in names if (folder / name).is_file()), None)
     if path is None:
         raise ZooFormatError(f"{folder} has neither params.json nor config.json, which hold a run's hyper-parameters")
+    if path.is_symlink():
+        raise ZooFormatError(f"{path} is a link: hyper-parameters have to stand in their run's folder")
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ZooFormatError(f"{path} has more than {_MAX_BYTES} bytes, which no run's hyper-parameters need")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(path, _MAX_BYTES).decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ZooFormatError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise ZooFormatError(f"{path} is no JSON object")
     return {
-        column_of(key): value
+        key if key == "seed" else column_of(key): value
         for key, value in content.items()
         if isinstance(value, int | float | str) and not _NO_HYPERPARAMETERS.fullmatch(key)
     }
@@ -150,7 +171,7 @@ def column_of(key: str) -> str:
         return _NAMES[key]
     for group in _SHORT_GROUPS:
         key = key.removeprefix(group)
-    return key.replace("::", "_")
+    return free_name(key.replace("::", "_"))
 
 
 class TuneRun:
@@ -174,22 +195,21 @@ class TuneRun:
         self.hyperparameters = hyperparameters_of(folder)
         if not isinstance(self.hyperparameters.get("seed"), int):
             raise ZooFormatError(f"{folder}: the hyper-parameters name no seed")
-        self.log: RunLog = read_log(folder / "result.json")
+        self.log: RunLog = read_log(folder / _LOG)
         self.checkpoints = {
             epoch: path.relative_to(source).as_posix() for epoch, path in checkpoints_of(folder).items()
         }
-        if not self.checkpoints:
-            raise ZooFormatError(f"{folder} holds no checkpoint_NNNNNN/checkpoints")
 
     def rows(self, measured_epoch: int) -> list[dict[str, Any]]:
         """A row a checkpoint; metrics of the landscape stand on that of the measured epoch."""
         planned = self.hyperparameters.get("epochs_planned")
         short = self.log.torn or (isinstance(planned, int) and self.log.last < planned)
-        flags = {"short": short, "restarted": self.log.restarted, "unfinished": short}
+        diverged = self.log.diverged
+        flags = {"short": short, "restarted": self.log.restarted, "diverged": diverged, "unfinished": short or diverged}
         return [
             {
-                "file": file,
                 **self.hyperparameters,
+                "file": file,
                 "epoch": epoch,
                 **self.log.performance(epoch),
                 **(self.log.landscape if epoch == measured_epoch else {}),

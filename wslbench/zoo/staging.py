@@ -1,9 +1,9 @@
-"""Staging: the finished cells of a zoo that is still being grown, one folder a cell."""
+"""Staging: the finished cells of a zoo that is still being grown, one folder a cell, or a part of a large one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +20,7 @@ from wslbench.zoo.tables import PAIR_COLUMNS, read_table, write_table
 
 STAGED_COLUMNS = ("cell_id", "seed", "epoch", "architecture")
 _RECORD: Final = "recipe.json"
+_PART: Final = "~"  # between a cell and its part; in no name of a cell
 
 
 class StagedCell(NamedTuple):
@@ -96,8 +97,20 @@ class Staging:
         remove_folder(self.folder)
 
     def staged(self) -> set[str]:
-        """Ids of the cells that are finished."""
+        """Ids of the cells that are finished; of cells that come in parts, the names of those parts."""
         return {path.name for path in self.folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+
+    def parts_of_cells(self) -> dict[str, list[str]]:
+        """By cell what is staged of it: its own name, or those of its parts."""
+        parts: dict[str, list[str]] = {}
+        for name in sorted(self.staged()):
+            parts.setdefault(name.partition(_PART)[0], []).append(name)
+        return parts
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Remove what is staged under other names."""
+        for name in self.staged() - set(names):
+            remove_folder(self.folder / name)
 
     def stage(
         self,
@@ -105,8 +118,9 @@ class Staging:
         rows: pd.DataFrame,
         weights: Mapping[int, Mapping[str, FloatArray]] | None,
         pairs: pd.DataFrame,
+        part: str | None = None,
     ) -> None:
-        """Store a finished cell; after a kill at any moment it is there whole or not at all.
+        """Store a finished cell, or a part of it; after a kill at any moment it is there whole or not at all.
 
         Parameters
         ----------
@@ -119,6 +133,8 @@ class Staging:
             the cell is only measured, its weights stand elsewhere.
         pairs
             A row a pair of seeds: ``cell_id``, ``seed_a``, ``seed_b``, and whatever was measured.
+        part
+            The name of the part, of a cell that is too large for memory; each part holds checkpoints of its own.
 
         Raises
         ------
@@ -126,7 +142,7 @@ class Staging:
             If rows and weights do not fit each other, or a tensor is not float32 (counters are never stored).
         """
         _check_cell(cell_id, rows, weights, pairs)
-        with new_folder(self.folder / cell_id) as folder:
+        with new_folder(self.folder / part_name(cell_id, part)) as folder:
             write_table(rows, folder / "rows.parquet")
             write_table(pairs, folder / "pairs.parquet")
             for epoch, tensors in (weights or {}).items():
@@ -149,16 +165,21 @@ class Staging:
         return StagedCell(rows, {epoch: self.read_weights(cell_id, epoch) for epoch in epochs}, pairs)
 
     def read_rows(self, cell_id: str) -> pd.DataFrame:
-        """The rows that are staged of a cell. Raises as :meth:`read` does."""
+        """The rows that are staged of a cell, or of a part of one. Raises as :meth:`read` does."""
         folder = self.folder / cell_id
         if not folder.is_dir():
             raise ZooError(f"cell {cell_id!r} is not staged in {self.folder}")
         return read_table(folder / "rows.parquet", STAGED_COLUMNS, str(folder / "rows.parquet"))[0]
 
     def read_weights(self, cell_id: str, epoch: int) -> dict[str, FloatArray]:
-        """The stacks that are staged of a cell's epoch, mapped anew. Raises as :meth:`read` does."""
+        """The stacks that are staged of a cell's epoch, or a part's, mapped anew. Raises as :meth:`read` does."""
         path = self.folder / cell_id / f"{epoch}.safetensors"
         return map_file(path, str(path)).tensors
+
+
+def part_name(cell_id: str, part: str | None) -> str:
+    """Under which name a cell is staged, or a part of it."""
+    return cell_id if part is None else f"{cell_id}{_PART}{part}"
 
 
 def _read(record: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -24,8 +25,8 @@ MakeBlocks = Callable[[Shard, str], Iterator[FloatArray]]
 class StagedWeights:
     """Writes shards from staged cells.
 
-    One cell is open at a time, and its rows go where they belong in the shard's file: neither open files nor memory
-    grow with the number of cells.
+    One cell, or part of one, is open at a time, and its rows go where they belong in the shard's file: neither open
+    files nor memory grow with the number of cells.
 
     Parameters
     ----------
@@ -53,19 +54,22 @@ class StagedWeights:
         seeds = shard.rows["seed"].to_numpy()
         with tensors_to_fill(path, shard.shapes) as tensors:
             for cell, places in shard.rows.groupby("cell_id", sort=False).indices.items():
-                staged = self._staged(str(cell), shard)
-                rows = [self._row[str(cell), int(seeds[place]), shard.epoch] for place in places]
-                for name, tensor in tensors.items():
-                    tensor[places] = staged[name][rows]
+                found = [self._row[str(cell), int(seeds[place]), shard.epoch] for place in places]
+                for part in dict.fromkeys(place.part for place in found):
+                    staged = self._staged(part, shard)
+                    rows = [place.row for place in found if place.part == part]
+                    targets = [at for at, place in zip(places, found, strict=True) if place.part == part]
+                    for name, tensor in tensors.items():
+                        tensor[targets] = staged[name][rows]
 
-    def _staged(self, cell_id: str, shard: Shard) -> dict[str, FloatArray]:
-        tensors = self._staging.read_weights(cell_id, shard.epoch)
+    def _staged(self, part: str, shard: Shard) -> dict[str, FloatArray]:
+        tensors = self._staging.read_weights(part, shard.epoch)
         expected = template(shard.architecture).stored
         found = {name: stack.shape[1:] for name, stack in tensors.items()}
         if found != expected:
             wrong = next(name for name in {**expected, **found} if found.get(name) != expected.get(name))
             raise ZooFormatError(
-                f"cell {cell_id!r}, epoch {shard.epoch}: tensor {wrong!r} of architecture {shard.name!r} should have "
+                f"cell {part!r}, epoch {shard.epoch}: tensor {wrong!r} of architecture {shard.name!r} should have "
                 f"the shape {expected.get(wrong, 'nothing')}, staged is {found.get(wrong, 'nothing')}"
             )
         return tensors
@@ -91,16 +95,24 @@ class StreamedWeights:
             write_tensors(file, shard.shapes, lambda name: self._make_blocks(shard, name))
 
 
-def _staged_rows(table: pd.DataFrame, staging: Staging) -> dict[_Checkpoint, int]:
-    """Where in its cell's stack of its epoch each checkpoint is staged; the table's have to be among them."""
-    staged = staging.staged()
-    places: dict[_Checkpoint, int] = {}
+class _Place(NamedTuple):
+    """What a checkpoint is staged in, a cell or a part of one, and the row in its stack of the epoch."""
+
+    part: str
+    row: int
+
+
+def _staged_rows(table: pd.DataFrame, staging: Staging) -> dict[_Checkpoint, _Place]:
+    """Where each checkpoint is staged; the table's have to be among them."""
+    staged = staging.parts_of_cells()
+    places: dict[_Checkpoint, _Place] = {}
     for cell_id in table["cell_id"].unique():
         if cell_id not in staged:
             raise ZooError(f"the table lists cell {cell_id!r}, which is not staged in {staging.folder}")
-        for epoch, rows in staging.read_rows(cell_id).groupby("epoch"):
-            for row, seed in enumerate(rows["seed"]):
-                places[cell_id, int(seed), int(str(epoch))] = row
+        for part in staged[cell_id]:
+            for epoch, rows in staging.read_rows(part).groupby("epoch"):
+                for row, seed in enumerate(rows["seed"]):
+                    places[cell_id, int(seed), int(str(epoch))] = _Place(part, row)
     for cell, seed, epoch in zip(table["cell_id"], table["seed"], table["epoch"], strict=True):
         key = str(cell), int(seed), int(epoch)
         if key not in places:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,12 @@ class ZooWriter:
             raise ZooError(f"{self.destination} exists already: remove it, or choose another destination")
 
     def staged(self) -> set[str]:
-        """Ids of the cells that are finished."""
+        """What is staged; see :meth:`Staging.staged`."""
         return self._staging.staged()
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Remove what is staged under other names."""
+        self._staging.keep_only(names)
 
     def stage(
         self,
@@ -79,15 +83,27 @@ class ZooWriter:
         rows: pd.DataFrame,
         weights: Mapping[int, Mapping[str, FloatArray]],
         pairs: pd.DataFrame,
+        part: str | None = None,
     ) -> None:
-        """Store a finished cell; see :meth:`Staging.stage`."""
-        self._staging.stage(cell_id, rows, weights, pairs)
+        """Store a finished cell, or a part of it; see :meth:`Staging.stage`."""
+        self._staging.stage(cell_id, rows, weights, pairs, part)
+
+    def staged_rows(self, name: str) -> pd.DataFrame:
+        """The rows that are staged of a cell, or of a part of one; see :meth:`Staging.read_rows`."""
+        return self._staging.read_rows(name)
 
     def read_staged(self, cell_id: str) -> StagedCell:
         """What is staged of a cell; see :meth:`Staging.read`."""
         return self._staging.read(cell_id)
 
-    def compact(self, card: ZooCard, table: pd.DataFrame, pairs: pd.DataFrame, splits: Sequence[Split]) -> Zoo:
+    def compact(
+        self,
+        card: ZooCard,
+        table: pd.DataFrame,
+        pairs: pd.DataFrame,
+        splits: Sequence[Split],
+        check: Callable[[Zoo], object] = lambda zoo: None,
+    ) -> Zoo:
         """Write the zoo from what is staged, all at once, and drop the staging folder.
 
         Parameters
@@ -101,6 +117,8 @@ class ZooWriter:
             A row a pair of seeds.
         splits
             One a protocol, each validated against the table.
+        check
+            Called with the zoo before it takes its place; what it raises keeps it from there.
 
         Returns
         -------
@@ -119,6 +137,7 @@ class ZooWriter:
         with new_folder(self.destination, inside=self._staging.folder) as folder:
             placed, weights = compact_weights(folder, card, table, StagedWeights(self._staging, table))
             write_annotations(folder, card, placed, pairs, splits, weights)
+            check(Zoo(folder))
             self._staging.note_zoo(weights.hash)
         self._staging.remove()
         return Zoo(self.destination)
