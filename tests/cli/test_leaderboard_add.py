@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.cli.conftest import TASK, Desk, contents
+from tests.cli.conftest import OTHER_TASK, TASK, Desk, contents
 from tests.leaderboard.boards import commit
 from wslbench.evaluation.predictions import hash_predictions
+from wslbench.evaluation.record_files import text_of
 from wslbench.evaluation.result_files import read_record
 
 Change = Callable[[Path], object]
@@ -108,6 +109,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "edited: status": (edited(status="timeout"), "status does not follow from its units"),
     "edited: units": (edited(units=[]), "its units are not one for each fold and seed"),
     "edited: seeds": (edited(seeds=[7]), "its units are not one for each fold and seed"),
+    "edited: hash of the method's file": (
+        edited(method__source_hash="0" * 64),
+        "method.source_hash and provenance.method are of two files",
+    ),
     "edited: tier": (edited(tier="verified"), "it says that it was verified"),
     "edited: another name": (edited(method__name="yours"), "not of its file's name"),
     "edited: a field more": (edited(blessed=True), "blessed: Extra inputs are not permitted"),
@@ -188,7 +193,7 @@ def test_a_result_takes_the_place_of_another_only_when_told_to(desk: Desk) -> No
     shutil.rmtree(desk.submitted)
     shutil.move(desk.board / "newer", desk.submitted / "mine")
     edited(method__name="mine", method__file="mine.py")(mine(desk))
-    mine(desk).write_text(read_record(mine(desk)).model_dump_json(indent=2) + "\n")
+    mine(desk).write_text(text_of(read_record(mine(desk))))
     before, sent = contents(desk.board), contents(desk.submitted)
     said = desk.run("add", desk.submitted)
     assert said.code == 1
@@ -200,16 +205,61 @@ def test_a_result_takes_the_place_of_another_only_when_told_to(desk: Desk) -> No
     assert contents(desk.board) == before | sent
 
 
-def test_a_copy_under_another_name_is_refused(desk: Desk) -> None:
+def under_the_name(name: str, path: Path, **fields: object) -> Path:
+    """A copy of a result under another name, as clean as the original; its path."""
+    copy = path.parent.with_name(name) / path.name
+    copy.parent.mkdir()
+    shutil.copyfile(path.with_suffix(".parquet"), copy.with_suffix(".parquet"))
+    shutil.copyfile(path, copy)
+    edited(method__name=name, method__file=f"{name}.py", **fields)(copy)
+    copy.write_text(text_of(read_record(copy)))
+    return copy
+
+
+@pytest.mark.parametrize("source", ["m", "n"])  # the same file, and another one
+def test_a_copy_of_what_is_on_the_board_is_refused(source: str, desk: Desk) -> None:
     desk.run("add", desk.submitted)
-    (desk.submitted / "mine").rename(desk.submitted / "yours")
-    path = desk.submitted / "yours" / f"{TASK}.json"
-    edited(method__name="yours")(path)
-    path.write_text(read_record(path).model_dump_json(indent=2) + "\n")
-    said = desk.run("add", desk.submitted)
+    copy = under_the_name("yours", mine(desk), method__source_hash=source * 64, provenance__method=source * 64)
+    shutil.rmtree(desk.submitted / "mine")
+    said = desk.run("add", desk.submitted, "--replace")
     assert said.code == 1
-    assert "it is the result of mine under another name" in said.out
+    assert f"{copy}: it is the result of mine under another name: {desk.board / 'mine' / copy.name}" in said.out
     assert not (desk.board / "yours").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_of_copies_in_one_call_the_first_is_added(options: tuple[str, ...], desk: Desk) -> None:
+    copy = under_the_name("yours", mine(desk))
+    said = desk.run("add", desk.submitted / "mine", desk.submitted / "yours", *options)
+    assert said.code == 1
+    assert f"{copy}: it is the result of mine under another name: {mine(desk)}" in said.out
+    assert "1 would be added" in said.out or "1 added" in said.out
+    assert not (desk.board / "yours").exists()
+
+
+@pytest.mark.parametrize("options", [("--replace",), ("--replace", "--dry-run")])
+def test_of_two_results_of_one_method_and_task_in_one_call_neither_replaces_the_other(options, desk: Desk) -> None:
+    again, other = (desk.submitted.with_name(name) for name in ("again", "other"))
+    shutil.copytree(desk.submitted, again)
+    shutil.copytree(desk.submitted, other)
+    (other / "mine").rename(other / "first")
+    replaced = under_the_name("mine", desk.board / "good" / f"{TASK}.json")
+    shutil.move(replaced.parent, other / "mine")
+    shutil.rmtree(other / "first")
+    said = desk.run("add", desk.submitted, again, other, *options)
+    assert said.code == 1
+    assert said.out.endswith("1 there already, 1 refused.\n")
+    assert f"{again / 'mine' / mine(desk).name} is of the same method and task and is another" in said.out
+
+
+def test_chance_by_another_name_is_no_copy(desk: Desk) -> None:
+    """A method that knows nothing of the models answers all of a fold alike."""
+    for name in ("chance", "blind"):
+        commit(desk.book[OTHER_TASK], desk.zoo, desk.board, name, 0.0, constant=True)
+    shutil.move(desk.board / "blind", desk.submitted / "blind")
+    said = desk.run("add", desk.submitted / "blind")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "1 added, 0 there already, 0 refused.")
+    assert desk.run("verify").out == "10 results stand, 0 do not.\n"
 
 
 def test_one_that_is_refused_does_not_keep_the_others_out(desk: Desk) -> None:

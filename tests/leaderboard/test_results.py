@@ -15,6 +15,7 @@ from tests.zoos import NAME
 from wslbench.errors import ResultError, ZooNotFoundError
 from wslbench.leaderboard import Results, read_results
 from wslbench.leaderboard.adding import add_results
+from wslbench.leaderboard.copies import tells_nothing
 from wslbench.population.synthetic_zoo import synthesise_zoo
 from wslbench.tasks import Task, TaskBook
 from wslbench.zoo import Zoo, load_zoo
@@ -157,3 +158,44 @@ def test_a_zoo_that_is_not_there_leaves_results_unchecked_and_named(folder, book
 def test_a_folder_that_does_not_exist_is_an_error(tmp_path, book, task, zoo) -> None:
     with pytest.raises(ResultError, match="no results folder"):
         read([tmp_path / "nowhere"], book, task, zoo)
+
+
+def test_a_copy_under_another_name_is_named_and_both_are_shown(folder, book, task, zoo) -> None:
+    for name in ("one", "twin", "third"):
+        commit(task, zoo, folder, name, 0.5)
+    commit(task, zoo, folder, "other", 0.6)
+    results = read([folder], book, task, zoo)
+    assert names(results) == ["one", "other", "third", "twin"]
+    assert results.problems == []
+    assert results.notes == [f"{task.id}: one, third and twin have the same predictions: one result under 3 names."]
+
+
+def test_methods_that_know_nothing_may_agree_and_so_may_floors(folder, book, task, zoo) -> None:
+    for name in ("chance", "blind"):
+        commit(task, zoo, folder, name, 0.5, constant=True)
+    for name in ("hyperparameters", "decoded_hyperparameters"):
+        commit(task, zoo, folder, name, 0.1)
+    assert read([folder], book, task, zoo).notes == []
+    commit(task, zoo, folder, "spy", 0.1)
+    (note,) = read([folder], book, task, zoo).notes
+    assert "decoded_hyperparameters, hyperparameters and spy have the same predictions" in note
+
+
+def answers(**columns: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"seed": [0, 0, 0, 1, 1, 1], "fold": [0, 0, 1, 0, 0, 1], **columns})
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (answers(prediction=[1.0, 1.0, 2.0, 3.0, 3.0, 2.0]), True),
+        (answers(prediction=[1.0, 1.1, 2.0, 3.0, 3.0, 2.0]), False),
+        (answers(prediction=[1.0, 1.0, 2.0, 3.0, float("nan"), 2.0]), False),
+        (answers(**{"p:I": [0.5] * 6, "p:II": [0.5] * 6}), True),
+        (answers(**{"p:I": [0.5] * 6, "p:II": [0.5, 0.4, *[0.5] * 4]}), False),
+        (pd.DataFrame({"seed": [0], "network": [1], "accuracy": [0.5]}), False),
+        (pd.DataFrame({"seed": [], "network": [], "accuracy": []}), True),
+    ],
+)
+def test_answers_that_are_alike_for_all_models_of_a_fold_tell_nothing(table: pd.DataFrame, expected: bool) -> None:
+    assert tells_nothing(table) == expected

@@ -127,9 +127,11 @@ def _hash(answers: pd.DataFrame, scorer: Scorer) -> str:
 
 
 def _declared(record: ResultRecord, answers: pd.DataFrame) -> list[str]:
-    """What a record says of its units that does not add up."""
+    """What a record says of its method and units that does not add up."""
     units = record.units
     wrong = []
+    if record.method.source_hash != record.provenance.method:
+        wrong.append("method.source_hash and provenance.method are of two files")
     if sorted({unit.seed for unit in units}) != sorted(record.seeds) or len(
         {(unit.seed, unit.fold) for unit in units}
     ) != len(units):

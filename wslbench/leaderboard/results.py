@@ -15,6 +15,7 @@ from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.evaluation.scorers import Scorer, scorer_of, scoring_version
 from wslbench.leaderboard.checked_before import CheckedBefore, Known, digest_of
 from wslbench.leaderboard.checking import Entry, checked, read_named
+from wslbench.leaderboard.copies import Given, copies_among
 from wslbench.tasks import Task, TaskBook
 from wslbench.zoo import Zoo
 
@@ -105,6 +106,8 @@ def read_results(
             except WslbenchError as error:
                 problems.append(f"{audit_path(path)}: {error}")
         checker.save()
+        given = {name: Given(entry.record.provenance.predictions, shown[name]) for name, entry in entries.items()}
+        notes.extend(copies_among(task.id, given))
         found.append(TaskEntries(task, list(entries.values())))
     return Results(found, problems, [*notes, *_mixed(found)])
 
