@@ -259,7 +259,9 @@ def test_chance_by_another_name_is_no_copy(desk: Desk) -> None:
     shutil.move(desk.board / "blind", desk.submitted / "blind")
     said = desk.run("add", desk.submitted / "blind")
     assert (said.code, said.out.splitlines()[-1]) == (0, "1 added, 0 there already, 0 refused.")
-    assert desk.run("verify").out == "10 results stand, 0 do not.\n"
+    verified = desk.run("verify")
+    assert verified.code == 0
+    assert "same predictions" not in verified.out
 
 
 def test_one_that_is_refused_does_not_keep_the_others_out(desk: Desk) -> None:
@@ -271,6 +273,25 @@ def test_one_that_is_refused_does_not_keep_the_others_out(desk: Desk) -> None:
     assert said.code == 1
     assert said.out.endswith("1 added, 0 there already, 2 refused.\n")
     assert "half/tiny-cnn.loss-gap.parquet: there is no record beside these predictions" in said.out
+
+
+def test_strays_beside_results_are_refused_and_keep_none_of_them_out(desk: Desk) -> None:
+    """Neither a record too high nor one too deep is passed over, nor is the folder taken for a method's."""
+    strays = ("stray.json", "mine/deeper/lost.json", "mine/audit/lost.json")
+    for name in strays:
+        (desk.submitted / name).parent.mkdir(exist_ok=True)
+        (desk.submitted / name).write_text("{}")
+    said = desk.run("add", desk.submitted)
+    assert said.code == 1
+    assert said.out.endswith("1 added, 0 there already, 3 refused.\n")
+    for name in strays:
+        assert f"refused    {desk.submitted / name}: " in said.out
+    shutil.rmtree(desk.submitted / "mine" / "deeper")
+    (desk.submitted / "mine" / ".journal").mkdir()
+    (desk.submitted / "mine" / ".journal" / "unit.json").write_text("{}")
+    of_one = desk.run("add", desk.submitted / "mine")
+    assert of_one.out.endswith("0 added, 1 there already, 1 refused.\n")
+    assert f"{desk.submitted / strays[2]}: there is no result that this audit is of." in of_one.out
 
 
 def test_the_audit_comes_along(desk: Desk, tmp_path: Path) -> None:

@@ -81,6 +81,28 @@ def test_compare_without_results_or_common_tasks_is_an_error(desk: Desk) -> None
     assert desk.run("compare", "good", "bad", "--task", OTHER_TASK).code == 2
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_compare_names_what_does_not_stand_on_standard_error(options: tuple[str, ...], desk: Desk) -> None:
+    whole = desk.run("compare", "good", "slow", *options)
+    edited(metrics__kendall_tau__value=0.99)(desk.board / "bad" / f"{TASK}.json")
+    (desk.board / "stray.json").write_text("{}")
+    said = desk.run("compare", "good", "slow", *options)
+    assert (said.code, said.out, whole.err) == (0, whole.out, "")
+    for text in ("Not shown:", f"bad/{TASK}.json: the record does not agree with itself", "stray.json: it is at no"):
+        assert text in said.err
+
+
+def test_compare_tells_a_result_that_does_not_stand_from_one_that_is_not_there(desk: Desk) -> None:
+    path = desk.board / "bad" / f"{TASK}.json"
+    edited(metrics__kendall_tau__value=0.99)(path)
+    for names in (("bad", "good"), ("good", "bad")):
+        said = desk.run("compare", *names)
+        assert (said.code, said.out) == (2, "")
+        reason = f"{path}: the record does not agree with itself: metrics.kendall_tau.value does not follow"
+        assert f"error: There is a result of 'bad' here, but it does not stand: {reason}" in said.err
+    assert "There is no result of 'absent' here" in desk.run("compare", "good", "absent").err
+
+
 def test_verify_counts_what_stands_and_leaves_with_1_for_what_does_not(desk: Desk) -> None:
     said = desk.run("verify")
     assert (said.code, said.out) == (0, "8 results stand, 0 do not.\n")
@@ -93,6 +115,32 @@ def test_verify_counts_what_stands_and_leaves_with_1_for_what_does_not(desk: Des
         assert text in said.out
     assert desk.run("verify", desk.board, "--task", OTHER_TASK).code == 0
     assert desk.run("verify", desk.board / "nowhere").code == 2
+
+
+def test_verify_counts_what_was_scored_anew_apart_and_names_it(desk: Desk) -> None:
+    edited(provenance__scoring=1)(desk.board / "good" / f"{TASK}.json")
+    said = desk.run("verify")
+    assert said.code == 0
+    assert said.out.endswith("8 results stand (1 of them scored anew, which `rescore` writes), 0 do not.\n")
+    assert f"- {TASK}: scored anew by the rules of today, their records being of older ones: good.\n" in said.out
+    assert desk.run("rescore", desk.board).code == 0
+    assert desk.run("verify").out == "8 results stand, 0 do not.\n"
+
+
+def test_verify_and_build_name_what_is_at_no_place_for_a_result(desk: Desk, tmp_path: Path) -> None:
+    strays = ("stray.json", "nested/deeper/lost.json", "nested/deeper/lost.parquet")
+    (desk.board / "nested" / "deeper").mkdir(parents=True)
+    for name in strays:
+        (desk.board / name).write_text("{}")
+    verified = desk.run("verify")
+    assert verified.code == 1
+    assert verified.out.endswith("8 results stand, 3 do not.\n")
+    built = desk.run("build", "--out", tmp_path / "out")
+    assert built.code == 0
+    board = json.loads((tmp_path / "out" / "tables" / "board.json").read_text())
+    for name in strays:
+        for text in (verified.out, built.out, "\n".join(board["problems"])):
+            assert f"{desk.board / name}: it is at no place for a result" in text
 
 
 def test_verify_takes_nothing_from_the_cache(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,9 +175,13 @@ def test_methods_that_know_nothing_may_agree_and_so_may_floors(folder, book, tas
         commit(task, zoo, folder, name, 0.5, constant=True)
     for name in ("hyperparameters", "decoded_hyperparameters"):
         commit(task, zoo, folder, name, 0.1)
-    assert read([folder], book, task, zoo).notes == []
+
+    def same() -> list[str]:
+        return [note for note in read([folder], book, task, zoo).notes if "same predictions" in note]
+
+    assert same() == []
     commit(task, zoo, folder, "spy", 0.1)
-    (note,) = read([folder], book, task, zoo).notes
+    (note,) = same()
     assert "decoded_hyperparameters, hyperparameters and spy have the same predictions" in note
 
 
@@ -199,3 +203,52 @@ def answers(**columns: list[float]) -> pd.DataFrame:
 )
 def test_answers_that_are_alike_for_all_models_of_a_fold_tell_nothing(table: pd.DataFrame, expected: bool) -> None:
     assert tells_nothing(table) == expected
+
+
+def test_files_at_no_place_for_a_result_are_named_wherever_they_are(folder, book, task, zoo) -> None:
+    commit(task, zoo, folder, "good", 0.1)
+    strays = [
+        "stray.json",
+        "stray.parquet",
+        f"good/{NAME}.phase.parquet",
+        f"good/again/{task.id}.json",
+        f"good/audit/{NAME}.phase.json",
+        f"good/audit/{task.id}.parquet",
+        f"nested/deeper/good/{task.id}.json",
+        f"nested/deeper/good/{task.id}.parquet",
+    ]
+    silent = ["README.md", ".hidden.json", "good/.journal/unit.json", "good/predicted.png", f"good/.{task.id}.json"]
+    for name in (*strays, *silent):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    results = read([folder], book, task, zoo)
+    assert names(results) == ["good"]
+    assert sorted(line.split(": ")[0] for line in results.problems) == sorted(str(folder / name) for name in strays)
+    said = dict(line.split(": ", 1) for line in results.problems)
+    assert said[str(folder / strays[2])] == "there is no record beside these predictions."
+    assert said[str(folder / strays[4])] == "there is no result that this audit is of."
+    assert "METHOD/TASK.json" in said[str(folder / strays[0])]
+
+
+def test_what_is_scored_anew_is_shown_and_named(folder, book, task, zoo) -> None:
+    commit(task, zoo, folder, "before_floors", 0.3)
+    for noise, name in enumerate(("chance", "architecture_only", "decoded_hyperparameters")):
+        commit(task, zoo, folder, name, 9.0 - noise)
+    older = commit(task, zoo, folder, "older", 0.2)
+    commit(task, zoo, folder, "current", 0.1)
+    record = json.loads(older.read_text())
+    record["provenance"]["scoring"] = 1
+    record["metrics"]["kendall_tau"]["value"] = 0.99
+    older.write_text(json.dumps(record))
+    results = read_results([folder], book, [task], lambda name: zoo, floors=folder)
+    assert results.problems == []
+    entries = {entry.record.method.name: entry for entry in results.tasks[0].entries}
+    assert entries["older"].record.metrics["kendall_tau"].value == entries["older"].draws[0] != 0.99
+    assert (entries["older"].anew, entries["before_floors"].anew, entries["current"].anew) == ("rules", "floors", None)
+    rules, floors = results.notes
+    assert rules.startswith(f"{task.id}: scored anew by the rules of today")
+    assert rules.endswith(": older.")
+    assert floors.startswith(f"{task.id}: scored anew beside the floors of today")
+    assert "before_floors" in floors
+    assert "current" not in floors

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wslbench.errors import ResultError, WslbenchError
-from wslbench.evaluation.audit_files import audit_path
+from wslbench.evaluation.audit_files import AUDIT_FOLDER, audit_path
 from wslbench.evaluation.record_files import text_of
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.leaderboard.copies import Taken
 from wslbench.leaderboard.results import TaskChecker, audit_of, records_in
+from wslbench.leaderboard.strays import strays, strays_of_method
 from wslbench.tasks import TaskBook
 from wslbench.zoo import Zoo
 from wslbench.zoo.atomic import replacing
@@ -95,7 +96,7 @@ def add_results(
             _copy(path, target)
         found.added.append(str(target))
     for source in sources:
-        found.refused.extend(_orphans(source))
+        found.refused.extend(strays_of_method(source) if _is_method(source) else strays(source))
     return found
 
 
@@ -107,21 +108,20 @@ def records_of(source: Path) -> list[Path]:
     ResultError
         If there is none.
     """
-    own = sorted(path for path in source.glob("*.json") if not path.name.startswith("."))
-    found = own or records_in(source)
+    found = _records(source) if _is_method(source) else records_in(source)
     if not found:
         raise ResultError(f"There is no result in {source}; `wslbench evaluate METHOD.py --out DIR` writes some.")
     return found
 
 
-def _orphans(source: Path) -> list[str]:
-    """Predictions without a record, as an evaluation that was cut off leaves them."""
-    tables = [*source.glob("*.parquet"), *source.glob("*/*.parquet")]
-    return [
-        f"{path}: there is no record beside these predictions."
-        for path in sorted(tables)
-        if not path.name.startswith(".") and not path.with_suffix(".json").exists()
-    ]
+def _records(source: Path) -> list[Path]:
+    return sorted(path for path in source.glob("*.json") if not path.name.startswith("."))
+
+
+def _is_method(source: Path) -> bool:
+    """Whether a folder is a method's: records stand in it, and none in folders below, but audits."""
+    below = {path.parent.name for path in source.glob("*/*.json") if not path.parent.name.startswith(".")}
+    return bool(_records(source)) and below <= {AUDIT_FOLDER}
 
 
 def _check_audit(record: ResultRecord, path: Path) -> None:
