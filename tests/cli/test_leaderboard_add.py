@@ -6,12 +6,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
-from tests.cli.conftest import OTHER_TASK, TASK, Desk, contents
+from tests.cli.conftest import OTHER_TASK, TASK, Desk, Said, contents, desk_in
 from tests.leaderboard.boards import commit
 from wslbench.evaluation.predictions import hash_predictions
 from wslbench.evaluation.record_files import text_of
@@ -135,19 +135,43 @@ def mine(desk: Desk) -> Path:
     return desk.submitted / "mine" / f"{TASK}.json"
 
 
-@pytest.mark.parametrize(("change", "expected"), REFUSED.values(), ids=REFUSED)
-def test_what_does_not_stand_is_refused_with_the_reason_and_the_board_stays(
-    change: Change, expected: str, desk: Desk
-) -> None:
-    change(mine(desk))
-    before = contents(desk.board)
-    said = desk.run("add", desk.submitted, "--replace")
-    assert said.code == 1
-    (line,) = [line for line in said.out.splitlines() if line.startswith("refused ")]
-    assert expected.format(mine(desk).with_suffix(".parquet")).lower() in line.lower()
-    assert str(desk.submitted) in line
-    assert said.out.endswith("0 added, 0 there already, 1 refused.\n")
-    assert contents(desk.board) == before
+class Refusals(NamedTuple):
+    """What became of all that is refused, sent in one call."""
+
+    said: Said
+    sent: Path
+    before: dict[str, bytes]
+    after: dict[str, bytes]
+
+
+def folder_of(case: str) -> str:
+    return case.replace(" ", "_").replace(":", "").replace("'", "")
+
+
+@pytest.fixture(scope="module")
+def refusals(made, tmp_path_factory: pytest.TempPathFactory) -> Refusals:
+    sent = tmp_path_factory.mktemp("sent")
+    with desk_in(tmp_path_factory.mktemp("refusals"), made) as desk:
+        for case, (change, _) in REFUSED.items():
+            shutil.copytree(desk.submitted, sent / folder_of(case))
+            change(sent / folder_of(case) / "mine" / f"{TASK}.json")
+        before = contents(desk.board)
+        said = desk.run("add", *sorted(sent.iterdir()), "--replace")
+        return Refusals(said, sent, before, contents(desk.board))
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_stand_is_refused_by_name_and_with_the_reason(case: str, refusals: Refusals) -> None:
+    sent = refusals.sent / folder_of(case)
+    (line,) = [line for line in refusals.said.out.splitlines() if line.startswith(f"refused    {sent}/")]
+    expected = REFUSED[case][1].format(sent / "mine" / f"{TASK}.parquet")
+    assert expected.lower() in line.lower()
+
+
+def test_refusals_leave_with_1_and_the_board_as_it_was(refusals: Refusals) -> None:
+    assert (refusals.said.code, refusals.said.err) == (1, "")
+    assert refusals.said.out.endswith(f"0 added, 0 there already, {len(REFUSED)} refused.\n")
+    assert refusals.after == refusals.before
 
 
 def test_what_stands_is_added_byte_for_byte_and_once(desk: Desk) -> None:
