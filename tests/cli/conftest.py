@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +17,7 @@ from tests.tasks.declared import tiny_tasks
 from tests.zoos import NAME
 from wslbench.cli import main
 from wslbench.evaluation.floors import FLOORS
+from wslbench.leaderboard import read_results
 from wslbench.leaderboard.rescoring import rescore
 from wslbench.tasks import TaskBook
 from wslbench.zoo import Zoo, load_zoo
@@ -63,34 +66,40 @@ def made(built_tiny_zoo: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     commit(book[OTHER_TASK], zoo, board, "lone", 1.0)
     rescore([board], book, lambda name: zoo, board)  # each beside all floors, the first ones too
     shutil.move(board / "mine", folder / "submitted" / "mine")
+    tasks = [book[TASK], book[OTHER_TASK]]
+    read_results([board], book, tasks, lambda name: zoo, floors=board, cache=folder / "cache" / "leaderboard")
     return folder, book, zoo
 
 
+@contextmanager
+def desk_in(folder: Path, made: tuple[Path, TaskBook, Zoo]) -> Iterator[Desk]:
+    """A copy in a folder, while the command line sees nothing else."""
+    source, book, zoo = made
+    for name in ("board", "submitted", "cache"):
+        shutil.copytree(source / name, folder / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wslbench.tasks.load_tasks", lambda: book)
+        patch.setattr("wslbench.zoo.load_zoo", lambda name: zoo)
+        patch.setattr("wslbench.bundled.bundled_path", lambda name: folder / "board")
+        patch.setenv("WSLBENCH_CACHE", str(folder / "cache"))
+        patch.setenv("COLUMNS", "400")
+
+        def run(*arguments: str | Path) -> Said:
+            patch.setattr(sys, "argv", ["wslbench", "leaderboard", *map(str, arguments)])
+            out, err = io.StringIO(), io.StringIO()
+            with pytest.raises(SystemExit) as left, redirect_stdout(out), redirect_stderr(err):
+                main()
+            code = left.value.code
+            assert isinstance(code, int)
+            return Said(code, out.getvalue(), err.getvalue())
+
+        yield Desk(folder / "board", folder / "submitted", book, zoo, run)
+
+
 @pytest.fixture
-def desk(
-    made: tuple[Path, TaskBook, Zoo],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Desk:
-    folder, book, zoo = made
-    for name in ("board", "submitted"):
-        shutil.copytree(folder / name, tmp_path / name)
-    monkeypatch.setattr("wslbench.tasks.load_tasks", lambda: book)
-    monkeypatch.setattr("wslbench.zoo.load_zoo", lambda name: zoo)
-    monkeypatch.setattr("wslbench.bundled.bundled_path", lambda name: tmp_path / "board")
-    monkeypatch.setenv("WSLBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "400")
-
-    def run(*arguments: str | Path) -> Said:
-        monkeypatch.setattr(sys, "argv", ["wslbench", "leaderboard", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        code = left.value.code
-        assert isinstance(code, int)
-        return Said(code, *capsys.readouterr())
-
-    return Desk(tmp_path / "board", tmp_path / "submitted", book, zoo, run)
+def desk(made: tuple[Path, TaskBook, Zoo], tmp_path: Path) -> Iterator[Desk]:
+    with desk_in(tmp_path, made) as own:
+        yield own
 
 
 def contents(folder: Path) -> dict[str, bytes]:

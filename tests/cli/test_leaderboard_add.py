@@ -6,14 +6,15 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
-from tests.cli.conftest import TASK, Desk, contents
+from tests.cli.conftest import OTHER_TASK, TASK, Desk, Said, contents, desk_in
 from tests.leaderboard.boards import commit
 from wslbench.evaluation.predictions import hash_predictions
+from wslbench.evaluation.record_files import text_of
 from wslbench.evaluation.result_files import read_record
 
 Change = Callable[[Path], object]
@@ -108,6 +109,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "edited: status": (edited(status="timeout"), "status does not follow from its units"),
     "edited: units": (edited(units=[]), "its units are not one for each fold and seed"),
     "edited: seeds": (edited(seeds=[7]), "its units are not one for each fold and seed"),
+    "edited: hash of the method's file": (
+        edited(method__source_hash="0" * 64),
+        "method.source_hash and provenance.method are of two files",
+    ),
     "edited: tier": (edited(tier="verified"), "it says that it was verified"),
     "edited: another name": (edited(method__name="yours"), "not of its file's name"),
     "edited: a field more": (edited(blessed=True), "blessed: Extra inputs are not permitted"),
@@ -130,19 +135,43 @@ def mine(desk: Desk) -> Path:
     return desk.submitted / "mine" / f"{TASK}.json"
 
 
-@pytest.mark.parametrize(("change", "expected"), REFUSED.values(), ids=REFUSED)
-def test_what_does_not_stand_is_refused_with_the_reason_and_the_board_stays(
-    change: Change, expected: str, desk: Desk
-) -> None:
-    change(mine(desk))
-    before = contents(desk.board)
-    said = desk.run("add", desk.submitted, "--replace")
-    assert said.code == 1
-    (line,) = [line for line in said.out.splitlines() if line.startswith("refused ")]
-    assert expected.format(mine(desk).with_suffix(".parquet")).lower() in line.lower()
-    assert str(desk.submitted) in line
-    assert said.out.endswith("0 added, 0 there already, 1 refused.\n")
-    assert contents(desk.board) == before
+class Refusals(NamedTuple):
+    """What became of all that is refused, sent in one call."""
+
+    said: Said
+    sent: Path
+    before: dict[str, bytes]
+    after: dict[str, bytes]
+
+
+def folder_of(case: str) -> str:
+    return case.replace(" ", "_").replace(":", "").replace("'", "")
+
+
+@pytest.fixture(scope="module")
+def refusals(made, tmp_path_factory: pytest.TempPathFactory) -> Refusals:
+    sent = tmp_path_factory.mktemp("sent")
+    with desk_in(tmp_path_factory.mktemp("refusals"), made) as desk:
+        for case, (change, _) in REFUSED.items():
+            shutil.copytree(desk.submitted, sent / folder_of(case))
+            change(sent / folder_of(case) / "mine" / f"{TASK}.json")
+        before = contents(desk.board)
+        said = desk.run("add", *sorted(sent.iterdir()), "--replace")
+        return Refusals(said, sent, before, contents(desk.board))
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_stand_is_refused_by_name_and_with_the_reason(case: str, refusals: Refusals) -> None:
+    sent = refusals.sent / folder_of(case)
+    (line,) = [line for line in refusals.said.out.splitlines() if line.startswith(f"refused    {sent}/")]
+    expected = REFUSED[case][1].format(sent / "mine" / f"{TASK}.parquet")
+    assert expected.lower() in line.lower()
+
+
+def test_refusals_leave_with_1_and_the_board_as_it_was(refusals: Refusals) -> None:
+    assert (refusals.said.code, refusals.said.err) == (1, "")
+    assert refusals.said.out.endswith(f"0 added, 0 there already, {len(REFUSED)} refused.\n")
+    assert refusals.after == refusals.before
 
 
 def test_what_stands_is_added_byte_for_byte_and_once(desk: Desk) -> None:
@@ -188,7 +217,7 @@ def test_a_result_takes_the_place_of_another_only_when_told_to(desk: Desk) -> No
     shutil.rmtree(desk.submitted)
     shutil.move(desk.board / "newer", desk.submitted / "mine")
     edited(method__name="mine", method__file="mine.py")(mine(desk))
-    mine(desk).write_text(read_record(mine(desk)).model_dump_json(indent=2) + "\n")
+    mine(desk).write_text(text_of(read_record(mine(desk))))
     before, sent = contents(desk.board), contents(desk.submitted)
     said = desk.run("add", desk.submitted)
     assert said.code == 1
@@ -200,16 +229,63 @@ def test_a_result_takes_the_place_of_another_only_when_told_to(desk: Desk) -> No
     assert contents(desk.board) == before | sent
 
 
-def test_a_copy_under_another_name_is_refused(desk: Desk) -> None:
+def under_the_name(name: str, path: Path, **fields: object) -> Path:
+    """A copy of a result under another name, as clean as the original; its path."""
+    copy = path.parent.with_name(name) / path.name
+    copy.parent.mkdir()
+    shutil.copyfile(path.with_suffix(".parquet"), copy.with_suffix(".parquet"))
+    shutil.copyfile(path, copy)
+    edited(method__name=name, method__file=f"{name}.py", **fields)(copy)
+    copy.write_text(text_of(read_record(copy)))
+    return copy
+
+
+@pytest.mark.parametrize("source", ["m", "n"])  # the same file, and another one
+def test_a_copy_of_what_is_on_the_board_is_refused(source: str, desk: Desk) -> None:
     desk.run("add", desk.submitted)
-    (desk.submitted / "mine").rename(desk.submitted / "yours")
-    path = desk.submitted / "yours" / f"{TASK}.json"
-    edited(method__name="yours")(path)
-    path.write_text(read_record(path).model_dump_json(indent=2) + "\n")
-    said = desk.run("add", desk.submitted)
+    copy = under_the_name("yours", mine(desk), method__source_hash=source * 64, provenance__method=source * 64)
+    shutil.rmtree(desk.submitted / "mine")
+    said = desk.run("add", desk.submitted, "--replace")
     assert said.code == 1
-    assert "it is the result of mine under another name" in said.out
+    assert f"{copy}: it is the result of mine under another name: {desk.board / 'mine' / copy.name}" in said.out
     assert not (desk.board / "yours").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_of_copies_in_one_call_the_first_is_added(options: tuple[str, ...], desk: Desk) -> None:
+    copy = under_the_name("yours", mine(desk))
+    said = desk.run("add", desk.submitted / "mine", desk.submitted / "yours", *options)
+    assert said.code == 1
+    assert f"{copy}: it is the result of mine under another name: {mine(desk)}" in said.out
+    assert "1 would be added" in said.out or "1 added" in said.out
+    assert not (desk.board / "yours").exists()
+
+
+@pytest.mark.parametrize("options", [("--replace",), ("--replace", "--dry-run")])
+def test_of_two_results_of_one_method_and_task_in_one_call_neither_replaces_the_other(options, desk: Desk) -> None:
+    again, other = (desk.submitted.with_name(name) for name in ("again", "other"))
+    shutil.copytree(desk.submitted, again)
+    shutil.copytree(desk.submitted, other)
+    (other / "mine").rename(other / "first")
+    replaced = under_the_name("mine", desk.board / "good" / f"{TASK}.json")
+    shutil.move(replaced.parent, other / "mine")
+    shutil.rmtree(other / "first")
+    said = desk.run("add", desk.submitted, again, other, *options)
+    assert said.code == 1
+    assert said.out.endswith("1 there already, 1 refused.\n")
+    assert f"{again / 'mine' / mine(desk).name} is of the same method and task and is another" in said.out
+
+
+def test_chance_by_another_name_is_no_copy(desk: Desk) -> None:
+    """A method that knows nothing of the models answers all of a fold alike."""
+    for name in ("chance", "blind"):
+        commit(desk.book[OTHER_TASK], desk.zoo, desk.board, name, 0.0, constant=True)
+    shutil.move(desk.board / "blind", desk.submitted / "blind")
+    said = desk.run("add", desk.submitted / "blind")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "1 added, 0 there already, 0 refused.")
+    verified = desk.run("verify")
+    assert verified.code == 0
+    assert "same predictions" not in verified.out
 
 
 def test_one_that_is_refused_does_not_keep_the_others_out(desk: Desk) -> None:
@@ -221,6 +297,25 @@ def test_one_that_is_refused_does_not_keep_the_others_out(desk: Desk) -> None:
     assert said.code == 1
     assert said.out.endswith("1 added, 0 there already, 2 refused.\n")
     assert "half/tiny-cnn.loss-gap.parquet: there is no record beside these predictions" in said.out
+
+
+def test_strays_beside_results_are_refused_and_keep_none_of_them_out(desk: Desk) -> None:
+    """Neither a record too high nor one too deep is passed over, nor is the folder taken for a method's."""
+    strays = ("stray.json", "mine/deeper/lost.json", "mine/audit/lost.json")
+    for name in strays:
+        (desk.submitted / name).parent.mkdir(exist_ok=True)
+        (desk.submitted / name).write_text("{}")
+    said = desk.run("add", desk.submitted)
+    assert said.code == 1
+    assert said.out.endswith("1 added, 0 there already, 3 refused.\n")
+    for name in strays:
+        assert f"refused    {desk.submitted / name}: " in said.out
+    shutil.rmtree(desk.submitted / "mine" / "deeper")
+    (desk.submitted / "mine" / ".journal").mkdir()
+    (desk.submitted / "mine" / ".journal" / "unit.json").write_text("{}")
+    of_one = desk.run("add", desk.submitted / "mine")
+    assert of_one.out.endswith("0 added, 1 there already, 1 refused.\n")
+    assert f"{desk.submitted / strays[2]}: there is no result that this audit is of." in of_one.out
 
 
 def test_the_audit_comes_along(desk: Desk, tmp_path: Path) -> None:

@@ -81,6 +81,28 @@ def test_compare_without_results_or_common_tasks_is_an_error(desk: Desk) -> None
     assert desk.run("compare", "good", "bad", "--task", OTHER_TASK).code == 2
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_compare_names_what_does_not_stand_on_standard_error(options: tuple[str, ...], desk: Desk) -> None:
+    whole = desk.run("compare", "good", "slow", *options)
+    edited(metrics__kendall_tau__value=0.99)(desk.board / "bad" / f"{TASK}.json")
+    (desk.board / "stray.json").write_text("{}")
+    said = desk.run("compare", "good", "slow", *options)
+    assert (said.code, said.out, whole.err) == (0, whole.out, "")
+    for text in ("Not shown:", f"bad/{TASK}.json: the record does not agree with itself", "stray.json: it is at no"):
+        assert text in said.err
+
+
+def test_compare_tells_a_result_that_does_not_stand_from_one_that_is_not_there(desk: Desk) -> None:
+    path = desk.board / "bad" / f"{TASK}.json"
+    edited(metrics__kendall_tau__value=0.99)(path)
+    for names in (("bad", "good"), ("good", "bad")):
+        said = desk.run("compare", *names)
+        assert (said.code, said.out) == (2, "")
+        reason = f"{path}: the record does not agree with itself: metrics.kendall_tau.value does not follow"
+        assert f"error: There is a result of 'bad' here, but it does not stand: {reason}" in said.err
+    assert "There is no result of 'absent' here" in desk.run("compare", "good", "absent").err
+
+
 def test_verify_counts_what_stands_and_leaves_with_1_for_what_does_not(desk: Desk) -> None:
     said = desk.run("verify")
     assert (said.code, said.out) == (0, "8 results stand, 0 do not.\n")
@@ -95,9 +117,31 @@ def test_verify_counts_what_stands_and_leaves_with_1_for_what_does_not(desk: Des
     assert desk.run("verify", desk.board / "nowhere").code == 2
 
 
-def test_verify_takes_nothing_from_the_cache(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert desk.run("compare", "good", "bad").code == 0  # fills it
+def test_verify_counts_what_was_scored_anew_apart_and_names_it(desk: Desk) -> None:
+    edited(provenance__scoring=1)(desk.board / "good" / f"{TASK}.json")
+    said = desk.run("verify")
+    assert said.code == 0
+    assert said.out.endswith("8 results stand (1 of them scored anew, which `rescore` writes), 0 do not.\n")
+    assert f"- {TASK}: scored anew by the rules of today, their records being of older ones: good.\n" in said.out
 
+
+def test_verify_and_build_name_what_is_at_no_place_for_a_result(desk: Desk, tmp_path: Path) -> None:
+    strays = ("stray.json", "nested/deeper/lost.json", "nested/deeper/lost.parquet")
+    (desk.board / "nested" / "deeper").mkdir(parents=True)
+    for name in strays:
+        (desk.board / name).write_text("{}")
+    verified = desk.run("verify")
+    assert verified.code == 1
+    assert verified.out.endswith("8 results stand, 3 do not.\n")
+    built = desk.run("build", "--out", tmp_path / "out")
+    assert built.code == 0
+    board = json.loads((tmp_path / "out" / "tables" / "board.json").read_text())
+    for name in strays:
+        for text in (verified.out, built.out, "\n".join(board["problems"])):
+            assert f"{desk.board / name}: it is at no place for a result" in text
+
+
+def test_verify_takes_nothing_from_the_cache(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def forgotten(*_: object) -> None:
         raise AssertionError("scored again")
 
@@ -129,23 +173,25 @@ def test_rescore_may_be_told_the_floors(desk: Desk, tmp_path: Path) -> None:
     assert desk.run("add", desk.submitted).code == 0
 
 
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        (edited(provenance__scoring=99), "update wslbench"),
-        (edited(provenance__split="0" * 64), "stale"),
-        (edited(metrics__kendall_tau__value=0.99), "does not follow from its predictions"),
-        (better_predictions, "not those that the record was made from"),
-        (lambda path: path.write_text("{"), "not a record"),
-    ],
-)
-def test_rescore_leaves_alone_what_does_not_stand_and_ends_with_1(change, expected: str, desk: Desk) -> None:
-    path = desk.submitted / "mine" / f"{TASK}.json"
-    change(path)
-    before = contents(desk.submitted)
-    said = desk.run("rescore", desk.submitted)
+UNSOUND = {
+    "newer": (edited(provenance__scoring=99), "update wslbench"),
+    "stale": (edited(provenance__split="0" * 64), "stale"),
+    "polished": (edited(metrics__kendall_tau__value=0.99), "does not follow from its predictions"),
+    "tampered": (better_predictions, "not those that the record was made from"),
+    "broken": (lambda path: path.write_text("{"), "not a record"),
+}
+
+
+def test_rescore_leaves_alone_what_does_not_stand_and_ends_with_1(desk: Desk, tmp_path: Path) -> None:
+    sent = tmp_path / "unsound"
+    for name, (change, _) in UNSOUND.items():
+        shutil.copytree(desk.submitted, sent / name)
+        change(sent / name / "mine" / f"{TASK}.json")
+    before = contents(sent)
+    said = desk.run("rescore", *sorted(sent.iterdir()))
     assert said.code == 1
-    assert said.out.endswith("0 records written anew, 0 were current, 1 left alone.\n")
-    assert f"- {path}: " in said.out
-    assert expected in said.out
-    assert contents(desk.submitted) == before
+    assert said.out.endswith("0 records written anew, 0 were current, 5 left alone.\n")
+    for name, (_, expected) in UNSOUND.items():
+        (line,) = [line for line in said.out.splitlines() if line.startswith(f"- {sent / name}/mine/{TASK}.json: ")]
+        assert expected in line
+    assert contents(sent) == before

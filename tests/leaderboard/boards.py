@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from tests.evaluation.synthetic import guesses, method, outcomes, predictions
 from wslbench.evaluation.floors import committed_floors
 from wslbench.evaluation.record import build_record
@@ -22,10 +24,16 @@ def commit(
     seed: int = 0,
     failed: bool = False,
     reversed_: bool = False,
+    constant: bool = False,
 ) -> Path:
-    """Write the result of a method that is right but for noise, or wrong throughout; ``failed``: one unit timed out."""
+    """Write the result of a method that is right but for noise, or wrong throughout; ``failed``: one unit timed out.
+
+    ``constant``: every model gets the answer of the first one.
+    """
     problem = prepare(task, zoo)
     values = guesses(problem, noise, seed)
+    if constant:
+        values = np.broadcast_to(values[:1], values.shape)
     answer = predictions(problem, values.max() - values if reversed_ else values)
     units = outcomes(problem)
     if failed:

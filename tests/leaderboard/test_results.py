@@ -15,6 +15,7 @@ from tests.zoos import NAME
 from wslbench.errors import ResultError, ZooNotFoundError
 from wslbench.leaderboard import Results, read_results
 from wslbench.leaderboard.adding import add_results
+from wslbench.leaderboard.copies import tells_nothing
 from wslbench.population.synthetic_zoo import synthesise_zoo
 from wslbench.tasks import Task, TaskBook
 from wslbench.zoo import Zoo, load_zoo
@@ -157,3 +158,97 @@ def test_a_zoo_that_is_not_there_leaves_results_unchecked_and_named(folder, book
 def test_a_folder_that_does_not_exist_is_an_error(tmp_path, book, task, zoo) -> None:
     with pytest.raises(ResultError, match="no results folder"):
         read([tmp_path / "nowhere"], book, task, zoo)
+
+
+def test_a_copy_under_another_name_is_named_and_both_are_shown(folder, book, task, zoo) -> None:
+    for name in ("one", "twin", "third"):
+        commit(task, zoo, folder, name, 0.5)
+    commit(task, zoo, folder, "other", 0.6)
+    results = read([folder], book, task, zoo)
+    assert names(results) == ["one", "other", "third", "twin"]
+    assert results.problems == []
+    assert results.notes == [f"{task.id}: one, third and twin have the same predictions: one result under 3 names."]
+
+
+def test_methods_that_know_nothing_may_agree_and_so_may_floors(folder, book, task, zoo) -> None:
+    for name in ("chance", "blind"):
+        commit(task, zoo, folder, name, 0.5, constant=True)
+    for name in ("hyperparameters", "decoded_hyperparameters"):
+        commit(task, zoo, folder, name, 0.1)
+
+    def same() -> list[str]:
+        return [note for note in read([folder], book, task, zoo).notes if "same predictions" in note]
+
+    assert same() == []
+    commit(task, zoo, folder, "spy", 0.1)
+    (note,) = same()
+    assert "decoded_hyperparameters, hyperparameters and spy have the same predictions" in note
+
+
+def answers(**columns: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"seed": [0, 0, 0, 1, 1, 1], "fold": [0, 0, 1, 0, 0, 1], **columns})
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (answers(prediction=[1.0, 1.0, 2.0, 3.0, 3.0, 2.0]), True),
+        (answers(prediction=[1.0, 1.1, 2.0, 3.0, 3.0, 2.0]), False),
+        (answers(prediction=[1.0, 1.0, 2.0, 3.0, float("nan"), 2.0]), False),
+        (answers(**{"p:I": [0.5] * 6, "p:II": [0.5] * 6}), True),
+        (answers(**{"p:I": [0.5] * 6, "p:II": [0.5, 0.4, *[0.5] * 4]}), False),
+        (pd.DataFrame({"seed": [0], "network": [1], "accuracy": [0.5]}), False),
+        (pd.DataFrame({"seed": [], "network": [], "accuracy": []}), True),
+    ],
+)
+def test_answers_that_are_alike_for_all_models_of_a_fold_tell_nothing(table: pd.DataFrame, expected: bool) -> None:
+    assert tells_nothing(table) == expected
+
+
+def test_files_at_no_place_for_a_result_are_named_wherever_they_are(folder, book, task, zoo) -> None:
+    commit(task, zoo, folder, "good", 0.1)
+    strays = [
+        "stray.json",
+        "stray.parquet",
+        f"good/{NAME}.phase.parquet",
+        f"good/again/{task.id}.json",
+        f"good/audit/{NAME}.phase.json",
+        f"good/audit/{task.id}.parquet",
+        f"nested/deeper/good/{task.id}.json",
+        f"nested/deeper/good/{task.id}.parquet",
+    ]
+    silent = ["README.md", ".hidden.json", "good/.journal/unit.json", "good/predicted.png", f"good/.{task.id}.json"]
+    for name in (*strays, *silent):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    results = read([folder], book, task, zoo)
+    assert names(results) == ["good"]
+    assert sorted(line.split(": ")[0] for line in results.problems) == sorted(str(folder / name) for name in strays)
+    said = dict(line.split(": ", 1) for line in results.problems)
+    assert said[str(folder / strays[2])] == "there is no record beside these predictions."
+    assert said[str(folder / strays[4])] == "there is no result that this audit is of."
+    assert "METHOD/TASK.json" in said[str(folder / strays[0])]
+
+
+def test_what_is_scored_anew_is_shown_and_named(folder, book, task, zoo) -> None:
+    commit(task, zoo, folder, "before_floors", 0.3)
+    for noise, name in enumerate(("chance", "architecture_only", "decoded_hyperparameters")):
+        commit(task, zoo, folder, name, 9.0 - noise)
+    older = commit(task, zoo, folder, "older", 0.2)
+    commit(task, zoo, folder, "current", 0.1)
+    record = json.loads(older.read_text())
+    record["provenance"]["scoring"] = 1
+    record["metrics"]["kendall_tau"]["value"] = 0.99
+    older.write_text(json.dumps(record))
+    results = read_results([folder], book, [task], lambda name: zoo, floors=folder)
+    assert results.problems == []
+    entries = {entry.record.method.name: entry for entry in results.tasks[0].entries}
+    assert entries["older"].record.metrics["kendall_tau"].value == entries["older"].draws[0] != 0.99
+    assert (entries["older"].anew, entries["before_floors"].anew, entries["current"].anew) == ("rules", "floors", None)
+    rules, floors = results.notes
+    assert rules.startswith(f"{task.id}: scored anew by the rules of today")
+    assert rules.endswith(": older.")
+    assert floors.startswith(f"{task.id}: scored anew beside the floors of today")
+    assert "before_floors" in floors
+    assert "current" not in floors

@@ -146,7 +146,7 @@ def test_within_the_grid_what_is_beyond_it_stands_beside(results: Path) -> None:
     place = shown["method"].index("good")
     assert shown["new load"][place] == "0.123"
     assert "new temp." not in shown
-    assert shown["worst phase"][place] == f"{mine.worst_phase.phase} {mine.worst_phase.value:.3f}"
+    assert shown["worst phase"][place] == f"{mine.worst_phase.value:.3f} ({mine.worst_phase.phase})"
     assert shown["covers"][place] == "100 %"
     beyond = mine.model_copy(update={"task": mine.task.model_copy(update={"protocol": "new-temperature"})})
     headings = [column.header for column in render_task_table([beyond], {}, 400, elsewhere=elsewhere).columns]

@@ -35,11 +35,11 @@ def print_boards(boards: Sequence[TaskBoard], found: Results) -> None:
     print_problems(found)
 
 
-def print_problems(found: Results) -> None:
-    """Print what is not shown and why, and what should be known of what is shown."""
+def print_problems(found: Results, *, err: bool = False) -> None:
+    """Print what is not shown and why, and what should be known of what is shown; ``err``: to standard error."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(stderr=err)
     for heading, lines in (("Not shown:", found.problems), ("To be known:", found.notes)):
         if lines:
             console.print(heading, style="bold red" if heading == "Not shown:" else "bold")

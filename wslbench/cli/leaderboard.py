@@ -136,13 +136,17 @@ def compare(
     suite: Suite = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON, and nothing else.")] = False,
 ) -> None:
-    """Say by how much A is better than B on each task that both have, paired on the same resamples."""
-    from wslbench.cli._board_report import print_comparison
+    """Say by how much A is better than B on each task that both have, paired on the same resamples.
+
+    What is broken or stale is named on standard error.
+    """
+    from wslbench.cli._board_report import print_comparison, print_problems
     from wslbench.leaderboard import make_boards
     from wslbench.leaderboard.comparing import compare as compare_methods
 
     found = _found(results, committed, task, suite)
-    print_comparison(compare_methods(make_boards(found), one, other), as_json)
+    print_problems(found, err=True)
+    print_comparison(compare_methods(make_boards(found), one, other, found.refused), as_json)
 
 
 @app.command()
@@ -168,8 +172,10 @@ def verify(
     book = load_tasks()
     found = read_results(folder or [bundled_path("results")], book, book.select(task=task, suite=suite), load_zoo)
     print_problems(found)
-    stand = sum(len(entries.entries) for entries in found.tasks)
-    Console().print(f"{stand:,} results stand, {len(found.problems)} do not.", highlight=False)
+    every = [entry for entries in found.tasks for entry in entries.entries]
+    anew = sum(entry.anew is not None for entry in every)
+    apart = f" ({anew:,} of them scored anew, which `rescore` writes)" if anew else ""
+    Console().print(f"{len(every):,} results stand{apart}, {len(found.problems)} do not.", highlight=False)
     if found.problems:
         raise typer.Exit(1)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wslbench.errors import ResultError, WslbenchError
-from wslbench.evaluation.audit_files import audit_path
+from wslbench.evaluation.audit_files import AUDIT_FOLDER, audit_path
 from wslbench.evaluation.record_files import text_of
-from wslbench.evaluation.result_files import read_record
 from wslbench.evaluation.result_schema import ResultRecord
+from wslbench.leaderboard.copies import Taken
 from wslbench.leaderboard.results import TaskChecker, audit_of, records_in
+from wslbench.leaderboard.strays import strays, strays_of_method
 from wslbench.tasks import TaskBook
 from wslbench.zoo import Zoo
 from wslbench.zoo.atomic import replacing
@@ -61,6 +62,7 @@ def add_results(
     found = Added()
     zoos: dict[str, Zoo] = {}
     checkers: dict[str, TaskChecker] = {}
+    taken, sent = Taken(destination), dict[Path, Path]()
     for path in [path for source in sources for path in records_of(source)]:
         try:
             task = book[path.stem]
@@ -74,20 +76,27 @@ def add_results(
                 )
             _check_audit(entry.record, path)
             target = destination / path.parent.name / path.name
-            if _same(path, target):
+            if target in sent and not _same(path, sent[target]):
+                raise ResultError(f"{sent[target]} is of the same method and task and is another; send one of them.")
+            if target in sent or _same(path, target):
+                sent[target] = path
                 found.unchanged.append(str(target))
                 continue
             if target.exists() and not replace:
                 raise ResultError(f"{target} is there already and is another; --replace puts this one in its place.")
-            _refuse_copies(entry.record.method.source_hash, entry.record.provenance.predictions, path, destination)
+            original = taken.original(entry.record, path)
+            if original is not None:
+                raise ResultError(f"it is the result of {original.parent.name} under another name: {original}.")
         except WslbenchError as error:
             found.refused.append(f"{path}: {error}")
             continue
+        taken.take(entry.record, path)
+        sent[target] = path
         if not dry_run:
             _copy(path, target)
         found.added.append(str(target))
     for source in sources:
-        found.refused.extend(_orphans(source))
+        found.refused.extend(strays_of_method(source) if _is_method(source) else strays(source))
     return found
 
 
@@ -99,21 +108,20 @@ def records_of(source: Path) -> list[Path]:
     ResultError
         If there is none.
     """
-    own = sorted(path for path in source.glob("*.json") if not path.name.startswith("."))
-    found = own or records_in(source)
+    found = _records(source) if _is_method(source) else records_in(source)
     if not found:
         raise ResultError(f"There is no result in {source}; `wslbench evaluate METHOD.py --out DIR` writes some.")
     return found
 
 
-def _orphans(source: Path) -> list[str]:
-    """Predictions without a record, as an evaluation that was cut off leaves them."""
-    tables = [*source.glob("*.parquet"), *source.glob("*/*.parquet")]
-    return [
-        f"{path}: there is no record beside these predictions."
-        for path in sorted(tables)
-        if not path.name.startswith(".") and not path.with_suffix(".json").exists()
-    ]
+def _records(source: Path) -> list[Path]:
+    return sorted(path for path in source.glob("*.json") if not path.name.startswith("."))
+
+
+def _is_method(source: Path) -> bool:
+    """Whether a folder is a method's: records stand in it, and none in folders below, but audits."""
+    below = {path.parent.name for path in source.glob("*/*.json") if not path.parent.name.startswith(".")}
+    return bool(_records(source)) and below <= {AUDIT_FOLDER}
 
 
 def _check_audit(record: ResultRecord, path: Path) -> None:
@@ -129,19 +137,6 @@ def _same(path: Path, target: Path) -> bool:
         other.is_file() and one.read_bytes() == other.read_bytes()
         for one, other in ((path, target), (path.with_suffix(".parquet"), target.with_suffix(".parquet")))
     )
-
-
-def _refuse_copies(source_hash: str, predictions: str, path: Path, destination: Path) -> None:
-    """The same file with the same answers under another name is the same method once more."""
-    for other in sorted(destination.glob(f"*/{path.name}")):
-        if other.parent.name == path.parent.name:
-            continue
-        try:
-            record = read_record(other)
-        except ResultError:
-            continue
-        if (record.method.source_hash, record.provenance.predictions) == (source_hash, predictions):
-            raise ResultError(f"it is the result of {other.parent.name} under another name: {other}.")
 
 
 def _copy(path: Path, target: Path) -> None:

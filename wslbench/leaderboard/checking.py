@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ from wslbench.evaluation.scorers import Scorer
 from wslbench.leaderboard.points import Points, points_of
 
 FloatArray = npt.NDArray[np.float64]
+
+Anew = Literal["rules", "floors"]
 
 _NAMED: Final = 3  # of the fields that differ
 
@@ -50,6 +52,9 @@ class Entry:
         What a picture of its answers shows.
     audit
         Its audit, if there is a current one.
+    anew
+        Why the numbers are not those of its file: the record is of older ``rules`` of scoring, or stands beside other
+        ``floors``. None where they are.
     """
 
     record: ResultRecord
@@ -57,6 +62,7 @@ class Entry:
     tail: float
     points: Points | None = None
     audit: AuditRecord | None = None
+    anew: Anew | None = None
 
 
 def read_named(path: Path) -> ResultRecord:
@@ -103,14 +109,18 @@ def checked(record: ResultRecord, path: Path, scorer: Scorer, version: int) -> E
     findings = scorer.findings(record.method, answers, scores, len(record.seeds))
     beside = scorer.floors_beside(record.method.name)
     declared = _declared(record, answers)
-    if record.provenance.scoring == version and record.provenance.floors == beside:
+    anew: Anew | None = (
+        "rules" if record.provenance.scoring < version else "floors" if record.provenance.floors != beside else None
+    )
+    if anew is None:
         declared += [f"{name} does not follow from its predictions" for name in differing(record, findings)]
     if declared:
         more = f", and {len(declared) - _NAMED} more" if len(declared) > _NAMED else ""
         raise ResultError(f"the record does not agree with itself: {'; '.join(declared[:_NAMED])}{more}.")
     provenance = record.provenance.model_copy(update={"scoring": version, "floors": beside})
     shown = record.model_copy(update={**dict(findings), "provenance": provenance})
-    return Entry(shown, scores.draws(record.task.headline), scores.tail, points_of(record.task.kind, answers, scores))
+    points = points_of(record.task.kind, answers, scores)
+    return Entry(shown, scores.draws(record.task.headline), scores.tail, points, anew=anew)
 
 
 def differing(record: ResultRecord, findings: Findings) -> list[str]:
@@ -127,9 +137,11 @@ def _hash(answers: pd.DataFrame, scorer: Scorer) -> str:
 
 
 def _declared(record: ResultRecord, answers: pd.DataFrame) -> list[str]:
-    """What a record says of its units that does not add up."""
+    """What a record says of its method and units that does not add up."""
     units = record.units
     wrong = []
+    if record.method.source_hash != record.provenance.method:
+        wrong.append("method.source_hash and provenance.method are of two files")
     if sorted({unit.seed for unit in units}) != sorted(record.seeds) or len(
         {(unit.seed, unit.fold) for unit in units}
     ) != len(units):

@@ -171,9 +171,9 @@ def _beyond(protocol: str, name: str) -> Column:
 
 
 def _worst_phase(row: Row) -> str:
-    """The phase that the method knows least of, with the value that says so."""
+    """How little the method knows of the phase that it knows least of; the number first, by which it is sorted."""
     worst = None if row.record is None else row.record.worst_phase
-    return NOTHING if worst is None else f"{worst.phase} {number(worst.value)}"
+    return NOTHING if worst is None else f"{number(worst.value)} ({worst.phase})"
 
 
 def _seed_sd(row: Row) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from wslbench.errors import ResultError
@@ -48,16 +49,28 @@ class Comparison(NamedTuple):
         return sum(duel.verdict == verdict for duel in self.duels)
 
 
-def compare(boards: Sequence[TaskBoard], one: str, other: str) -> Comparison:
+def compare(
+    boards: Sequence[TaskBoard], one: str, other: str, refused: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> Comparison:
     """Compare two methods.
+
+    Parameters
+    ----------
+    refused
+        By method, what keeps records of it off the board, as in :class:`~wslbench.leaderboard.results.Results`.
 
     Raises
     ------
     ResultError
-        If one of them is not on the board, or they have no task in common.
+        If one of them is not on the board (the message says so where it has records that do not stand), or they have
+        no task in common.
     """
     methods = {record.method.name for board in boards for record in board.records}
     for name in (one, other):
+        if name not in methods and name in refused:
+            first, *more = refused[name]
+            others = f" And {len(more)} more of it do not." if more else ""
+            raise ResultError(f"There is a result of {name!r} here, but it does not stand: {first}{others}")
         if name not in methods:
             raise ResultError(
                 f"There is no result of {name!r} here; there are results of {', '.join(sorted(methods))}."

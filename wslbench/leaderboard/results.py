@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wslbench.bundled import bundled_path
@@ -15,6 +15,9 @@ from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.evaluation.scorers import Scorer, scorer_of, scoring_version
 from wslbench.leaderboard.checked_before import CheckedBefore, Known, digest_of
 from wslbench.leaderboard.checking import Entry, checked, read_named
+from wslbench.leaderboard.copies import Given, copies_among
+from wslbench.leaderboard.notes import mixed_versions, scored_anew
+from wslbench.leaderboard.strays import strays
 from wslbench.tasks import Task, TaskBook
 from wslbench.zoo import Zoo
 
@@ -39,11 +42,14 @@ class Results:
         What is wrong with the others: they are not shown.
     notes
         What should be known of those that are shown.
+    refused
+        Those of the problems that keep a record from being shown, by the name of its method's folder.
     """
 
     tasks: Sequence[TaskEntries]
     problems: Sequence[str]
     notes: Sequence[str] = ()
+    refused: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def read_results(
@@ -78,8 +84,16 @@ def read_results(
     wanted = list(tasks)
     problems: list[str] = []
     paths = [path for folder in folders for path in records_in(folder)]
-    problems += [f"{path}: there is no record beside these predictions." for path in _orphans(folders, paths)]
-    problems += [f"{path}: there is no task {path.stem!r} (any more)." for path in paths if path.stem not in book.tasks]
+    problems += [line for folder in folders for line in strays(folder)]
+    refused: dict[str, list[str]] = {}
+
+    def refuse(path: Path, why: object) -> None:
+        problems.append(f"{path}: {why}")
+        refused.setdefault(path.parent.name, []).append(problems[-1])
+
+    for path in paths:
+        if path.stem not in book.tasks:
+            refuse(path, f"there is no task {path.stem!r} (any more).")
     by_task: dict[str, list[Path]] = {}
     for path in paths:
         by_task.setdefault(path.stem, []).append(path)
@@ -96,7 +110,7 @@ def read_results(
             try:
                 entries[path.parent.name] = checker.entry(path)
             except WslbenchError as error:
-                problems.append(f"{path}: {error}")
+                refuse(path, error)
                 continue
             shown[path.parent.name] = path
             entry = entries[path.parent.name]
@@ -105,34 +119,10 @@ def read_results(
             except WslbenchError as error:
                 problems.append(f"{audit_path(path)}: {error}")
         checker.save()
+        given = {name: Given(entry.record.provenance.predictions, shown[name]) for name, entry in entries.items()}
+        notes.extend(copies_among(task.id, given))
         found.append(TaskEntries(task, list(entries.values())))
-    return Results(found, problems, [*notes, *_mixed(found)])
-
-
-def _orphans(folders: Sequence[Path], records: Sequence[Path]) -> list[Path]:
-    known = set(records)
-    return [
-        path
-        for folder in folders
-        for path in sorted(folder.glob("*/*.parquet"))
-        if not path.name.startswith(".") and path.with_suffix(".json") not in known
-    ]
-
-
-def _mixed(found: Sequence[TaskEntries]) -> list[str]:
-    """Methods whose results come from more than one version of their file."""
-    versions: dict[str, dict[str, list[str]]] = {}
-    for entries in found:
-        for entry in entries.entries:
-            method = entry.record.method
-            versions.setdefault(method.name, {}).setdefault(method.source_hash, []).append(entries.task.id)
-    return [
-        f"{name}: its results are of {len(by_hash)} versions of its file: "
-        + "; ".join(f"{source[:8]} on {len(tasks)} tasks ({tasks[0]}…)" for source, tasks in by_hash.items())
-        + "."
-        for name, by_hash in sorted(versions.items())
-        if len(by_hash) > 1
-    ]
+    return Results(found, problems, [*notes, *mixed_versions(found), *scored_anew(found)], refused)
 
 
 def records_in(folder: Path) -> list[Path]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 import pytest
 
 from tests.leaderboard.site.browser import Browser
@@ -68,6 +71,48 @@ def test_sorting_orders_numbers_both_ways_with_what_is_missing_last(site: Site, 
     assert names == sorted(names)
     assert browser.run("document.querySelectorAll('[aria-sort]').length") == 1
     assert browser.complaints == []
+
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]\d+)?")
+
+
+def test_every_heading_of_a_task_sorts_its_column_both_ways(site: Site, browser: Browser) -> None:
+    browser.show()
+    browser.open(site.folder / "tasks" / f"{TASKS[2]}.html")
+    headings = browser.run(f"[...{_FIRST}.tHead.rows[0].cells].map(cell => cell.textContent.trim())")
+    words = browser.run(f"[...{_FIRST}.tHead.rows[0].cells].map(cell => cell.classList.contains('text'))")
+    assert {"#", "method", "lift", "worst phase", "fit s", "covers", "tier", "note"} <= set(headings)
+    for place, (heading, is_words) in enumerate(zip(headings, words, strict=True)):
+        before = column(browser, place)
+        present = [text for text in before if text not in ("", "–")]
+        if not is_words:
+            assert all(_NUMBER.match(text) for text in present), heading  # else there is nothing to sort it by
+        directions = set()
+        for _ in range(2):
+            said = press_heading(browser, place)
+            directions.add(said)
+            shown = column(browser, place)
+            assert Counter(shown) == Counter(before), heading
+            first, last = shown[: len(present)], shown[len(present) :]
+            assert set(last) <= {"", "–"}, heading
+            keys = [text.casefold() if is_words else float(_NUMBER.match(text)[0]) for text in first]
+            compared = [key for key in keys if not is_words or key.replace("_", "").isalpha()]  # elsewhere, ICU's order
+            assert compared == sorted(compared, reverse=said == "descending"), heading
+        assert directions == {"ascending", "descending"}, heading
+    assert browser.complaints == []
+
+
+def test_worst_phases_are_sorted_by_what_is_known_of_them(site: Site, browser: Browser) -> None:
+    task = next(task for task in site.data["tasks"] if task["id"] == TASKS[2])
+    worst = [row["worst_phase"] for row in task["rows"]]
+    assert len({each["phase"] for each in worst}) > 1
+    browser.open(site.folder / "tasks" / f"{TASKS[2]}.html")
+    headings = browser.run(f"[...{_FIRST}.tHead.rows[0].cells].map(cell => cell.textContent.trim())")
+    place = headings.index("worst phase")
+    assert press_heading(browser, place) == "descending"
+    shown = [text for text in column(browser, place) if text != "–"]
+    expected = sorted(worst, key=lambda each: -each["value"])
+    assert shown == [f"{number(each['value'])} ({each['phase']})" for each in expected]
 
 
 def test_the_filter_hides_rows_in_all_tables_of_its_section_and_says_how_many_are_left(

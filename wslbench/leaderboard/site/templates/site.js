@@ -24,7 +24,7 @@
   /* Sorting: by the number a cell begins with, or by its text; what is missing stands last either way. */
   const key = (row, column, numeric) => {
     const text = row.cells[column].textContent;
-    if (!numeric) return text.toLowerCase();
+    if (!numeric) return text === "" || text === "–" ? null : text.toLowerCase();
     const value = parseFloat(text);
     return Number.isNaN(value) ? null : value;
   };
