@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -16,6 +15,7 @@ from typer.testing import CliRunner
 from tests import zoos as tiny
 from tests.evaluation.conftest import WriteMethod
 from tests.evaluation.test_evaluator import GOOD
+from tests.regrown import COMMITMENT, LOST, make_regrown_zoo
 from tests.tasks.declared import tiny_tasks
 from wslbench.cli import app
 from wslbench.errors import RecipeError, ResultError, TaskError
@@ -39,9 +39,6 @@ from wslbench.tasks.regrown_problem import prepare_regrown, problems_from_target
 from wslbench.zoo import Zoo
 
 PHASE = f"{tiny.NAME}.phase"
-COMMITMENT = "c" * 64
-LOST = "w2-lr0.01"
-"""A cell that is not finished where it was grown again."""
 
 MEMORISER = """
 import numpy as np
@@ -67,22 +64,7 @@ def public(built_tiny_zoo: Path) -> Zoo:
 
 @pytest.fixture(scope="module")
 def regrown(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
-    """The tiny zoo with other weights of the same scale, other ids, and one cell less."""
-    with pytest.MonkeyPatch.context() as patch:
-        rows, weights, card = tiny.cell_rows, tiny.cell_weights, tiny.tiny_card()
-        recipe = card.recipe | {"seed_commitment": COMMITMENT}
-        patch.setattr(tiny, "tiny_card", lambda: card.model_copy(update={"recipe": recipe}))
-        patch.setattr(tiny, "cell_rows", lambda cell: rows(cell).assign(unfinished=cell == LOST))
-        patch.setattr(tiny, "cell_weights", lambda cell, rows: _turned(weights(cell, rows)))
-        return tiny.make_tiny_zoo(tmp_path_factory.mktemp("regrown") / "zoo")
-
-
-def _turned(weights: dict[int, dict[str, np.ndarray]]) -> dict[int, dict[str, np.ndarray]]:
-    """Kernels with the other sign: networks of the same scale."""
-    return {
-        epoch: {name: -stack if stack.ndim == 5 else stack for name, stack in stacks.items()}
-        for epoch, stacks in weights.items()
-    }
+    return make_regrown_zoo(tmp_path_factory.mktemp("regrown") / "zoo")
 
 
 @pytest.fixture

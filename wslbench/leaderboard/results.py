@@ -15,6 +15,7 @@ from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.evaluation.scorers import Scorer, scorer_of, scoring_version
 from wslbench.leaderboard.checked_before import CheckedBefore, Known, digest_of
 from wslbench.leaderboard.checking import Entry, checked, read_named
+from wslbench.leaderboard.verifications import Verifications
 from wslbench.tasks import Task, TaskBook
 from wslbench.zoo import Zoo
 
@@ -53,6 +54,7 @@ def read_results(
     open_zoo: Callable[[str], Zoo],
     *,
     floors: Path | None = None,
+    verified: Path | None = None,
     cache: Path | None = None,
 ) -> Results:
     """Read and check the results of some tasks.
@@ -67,6 +69,8 @@ def read_results(
     floors
         Folder of results in which the floors are found. Where None: the committed results if they have floors for a
         task, else the first of ``folders`` that has.
+    verified
+        Folder of verified results. Where None: the committed one if the committed results are among ``folders``.
     cache
         Folder in which to remember which results stand; they are scored once then.
 
@@ -84,6 +88,7 @@ def read_results(
     for path in paths:
         by_task.setdefault(path.stem, []).append(path)
     zoos: dict[str, Zoo] = {}
+    verifications = Verifications(verified or _verified_beside(folders), book, cache)
     found, notes = [], []
     for task in wanted:
         checker = TaskChecker(task, open_zoo, zoos, floors or _with_floors(task, folders), cache)
@@ -105,8 +110,14 @@ def read_results(
             except WslbenchError as error:
                 problems.append(f"{audit_path(path)}: {error}")
         checker.save()
-        found.append(TaskEntries(task, list(entries.values())))
-    return Results(found, problems, [*notes, *_mixed(found)])
+        found.append(TaskEntries(task, verifications.beside(task, entries, shown, zoos)))
+    return Results(found, [*problems, *verifications.problems], [*notes, *_mixed(found), *verifications.notes])
+
+
+def _verified_beside(folders: Sequence[Path]) -> Path | None:
+    """The committed verifications, which are of committed results."""
+    committed = bundled_path("results").resolve()
+    return bundled_path("verified") if committed in {folder.resolve() for folder in folders} else None
 
 
 def _orphans(folders: Sequence[Path], records: Sequence[Path]) -> list[Path]:
