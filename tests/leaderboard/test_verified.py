@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,9 +19,11 @@ from tests.leaderboard.verified import DRAWN, rewrite, verify
 from tests.regrown import COMMITMENT, make_regrown_zoo
 from tests.tasks.declared import tiny_tasks
 from tests.zoos import NAME
-from wslbench.leaderboard import Results, read_results
+from wslbench.leaderboard import Results, make_boards, read_results, render_markdown, render_task_table
 from wslbench.leaderboard.adding import add_results
+from wslbench.leaderboard.building import build_board
 from wslbench.leaderboard.checking import Entry
+from wslbench.leaderboard.markdown import VERIFIED
 from wslbench.population.seed_secret import SeedSecret
 from wslbench.tasks import Problem, Task, TaskBook
 from wslbench.zoo import Zoo
@@ -275,3 +279,77 @@ def test_a_verified_result_is_no_submission(folder: Path, book: TaskBook, public
     (refused,) = found.refused
     assert "stale" in refused or "verified" in refused
     assert not (tmp_path / "board").exists()
+
+
+def test_the_board_shows_scores_on_both_zoos_and_the_gap(
+    made: Path, book: TaskBook, public: Zoo, tmp_path: Path
+) -> None:
+    results = read(made, book, public)
+    build_board(results, book, "quick", tmp_path, open_zoo=lambda name: public)
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert VERIFIED in page
+    headings, cheat, honest = (
+        [cell.strip() for cell in next(line for line in page.splitlines() if word in line).split("|")]
+        for word in ("| # | method", "| memoriser |", "| honest |")
+    )
+    places = {heading: place for place, heading in enumerate(headings)}
+    assert headings[5:7] == ["re-grown", "gap"]
+    assert cheat[places["re-grown"]] == "0.200 [0.200, 0.200]"
+    assert cheat[places["gap"]] == "0.800 [0.800, 0.800]"
+    assert honest[places["gap"]] == "0.000 [0.000, 0.000]"
+    assert (cheat[places["tier"]], cheat[places["note"]]) == ("verified", "memorised")
+    assert (honest[places["tier"]], honest[places["note"]]) == ("verified", "")
+    assert cheat[places["#"]] == honest[places["#"]] == "1", "ranks are of the public results"
+
+    board = json.loads((tmp_path / "tables" / "board.json").read_text(encoding="utf-8"))
+    rows = {row["method"]: row for row in board["tasks"][0]["rows"]}
+    assert rows["memoriser"]["verified"]["memorised"] is True
+    assert rows["memoriser"]["verified"]["gap"][:3] == pytest.approx([0.8, 0.8, 0.8])
+    assert rows["honest"]["verified"]["regrown"][0] == 1
+    assert rows["honest"]["metrics"]["balanced_accuracy"][0] == 1
+    with (tmp_path / "tables" / "results.csv").open(encoding="utf-8") as file:
+        told = {(row["method"], row["metric"]): row for row in csv.DictReader(file)}
+    assert float(told["memoriser", "balanced_accuracy:gap"]["value"]) == pytest.approx(0.8)
+    assert float(told["memoriser", "balanced_accuracy:regrown"]["value"]) == pytest.approx(0.2)
+    assert told["memoriser", "balanced_accuracy"]["value"] == "1.0"
+
+    methods = {path.stem: path.read_text(encoding="utf-8") for path in (tmp_path / "site").rglob("*.html")}
+    assert "on 1 tasks, 1 of them in part memorised; by Someone, seeds from cccccccccccc" in methods["memoriser"]
+    assert "none of them memorised" in methods["honest"]
+    assert ">gap<" in methods["memoriser"]
+
+
+def test_a_board_without_verifications_has_no_column_more(made: Path, book: TaskBook, public: Zoo) -> None:
+    verified = read(made, book, public)
+    plain = replace(
+        verified,
+        tasks=[
+            replace(each, entries=[replace(entry, verified=None) for entry in each.entries]) for each in verified.tasks
+        ],
+    )
+    (with_them,), (without,) = make_boards(verified), make_boards(plain)
+    assert with_them.standings.ranks == without.standings.ranks
+    headings = [column.heading for column in without.table.columns]
+    assert [column.heading for column in with_them.table.columns] == [*headings[:4], "re-grown", "gap", *headings[4:]]
+    page = render_markdown([without], [], None)
+    for word in ("re-grown", "verified", "memorised"):
+        assert word not in page.lower()
+
+
+def test_on_the_terminal_it_says_so_too(made: Path, book: TaskBook, public: Zoo) -> None:
+    (board,) = make_boards(read(made, book, public))
+    table = render_task_table(board.records, board.standings.ranks, 300, verified=board.verified)
+    assert {"re-grown", "gap"} <= {column.header for column in table.columns}
+    assert str(table.title).endswith("tier verified")
+
+
+def test_a_method_that_failed_there_is_not_verified(
+    folder: Path, book: TaskBook, task: Task, public: Zoo, regrown: Zoo
+) -> None:
+    """Who knows the public networks by heart may well crash on others: that must not hide it, nor count as memory."""
+    verify(task, public, regrown, folder, "honest", right, lost, failed=True)
+    (board,) = make_boards(read(folder, book, public))
+    row = next(row for row in board.table.rows if row.name == "honest")
+    texts = {column.heading: column.text(row) for column in board.table.columns}
+    assert (texts["tier"], texts["note"]) == ("process", "re-grown: failed: crashed")
+    assert texts["re-grown"].startswith("0.200")

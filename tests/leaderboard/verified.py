@@ -16,6 +16,7 @@ from wslbench.evaluation.floors import committed_floors
 from wslbench.evaluation.gap import gap_draws, gap_of, headline_draws
 from wslbench.evaluation.record import build_record
 from wslbench.evaluation.result_files import write_result
+from wslbench.evaluation.result_schema import UnitOutcome
 from wslbench.evaluation.verified_files import Attestation, cards_in, folder_name, publish, results_folder
 from wslbench.evaluation.verifier import Verification
 from wslbench.tasks import Problem, Task
@@ -36,8 +37,14 @@ def verify(
     answers: Answers,
     unseen: Answers | None = None,
     drawn: datetime = DRAWN,
+    failed: bool = False,
 ) -> Path:
     """Publish the verification of a method that gives some answers on the public zoo, and others on the re-grown one.
+
+    Parameters
+    ----------
+    failed
+        Whether a unit crashed on the re-grown zoo.
 
     Returns
     -------
@@ -51,7 +58,10 @@ def verify(
         told = predictions(problem, (answers if way == "public" or unseen is None else unseen)(problem))
         floors = committed_floors(problem, results_folder(card))
         tier = "sandbox" if way == "public" else "verified"
-        record = build_record(problem, told, method(name), outcomes(problem), floors, tier=tier)
+        units = outcomes(problem)
+        if failed and way != "public":
+            units[0] = UnitOutcome(fold=units[0].fold, seed=0, status="crashed", message="gone", models=units[0].models)
+        record = build_record(problem, told, method(name), units, floors, tier=tier)
         write_result(record, problem, told, out / way)
         records[way], draws[way] = record, headline_draws(problem, told, draw_resamples(problems.public))
     tail = draw_resamples(problems.public).tail

@@ -26,6 +26,12 @@ held out. *Worst phase*: the one with the least recall, or the largest mean abso
 deviation. *Covers*: the share of the models that the method supports; the others are predicted by chance.
 """
 
+VERIFIED = """\
+Tier `verified`: a maintainer ran the method on a zoo that was grown again from secret seeds. *Re-grown* is its headline
+there, fit on the public zoo; *gap* how much better the public result is, over the same runs and resamples. Above 0
+throughout, the row says *memorised*. Ranks and everything across tasks are of the public results.
+"""
+
 READING = "<!-- reading: kept when this page is written anew -->", "<!-- end of reading -->"
 """Between these two lines stands what people have to say about the tables."""
 
@@ -51,7 +57,8 @@ def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], togeth
     together
         What :func:`~wslbench.leaderboard.aggregate.aggregate` says of these boards.
     """
-    parts = [TITLE, LEGEND, *overview(boards), *across(together)]
+    verified = [VERIFIED] if any(board.verified for board in boards) else []
+    parts = [TITLE, LEGEND, *verified, *overview(boards), *across(together)]
     parts += [_section(board) for board in boards if board.records]
     if problems:
         parts.append("## Not shown\n")
