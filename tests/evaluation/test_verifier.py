@@ -17,10 +17,12 @@ from tests.evaluation.conftest import WriteMethod
 from tests.evaluation.test_evaluator import GOOD
 from tests.regrown import COMMITMENT, LOST, make_regrown_zoo
 from tests.tasks.declared import tiny_tasks
+from wslbench.bundled import bundled_path
 from wslbench.cli import app
 from wslbench.errors import RecipeError, ResultError, TaskError
-from wslbench.evaluation import Settings, read_record
+from wslbench.evaluation import Settings, evaluate, read_record
 from wslbench.evaluation.bubblewrap import obstacle
+from wslbench.evaluation.floors import FLOORS
 from wslbench.evaluation.verified_files import (
     Attestation,
     cards_in,
@@ -34,6 +36,7 @@ from wslbench.evaluation.verified_files import (
     targets_path,
 )
 from wslbench.evaluation.verifier import WAYS, Verification, verify_method
+from wslbench.leaderboard import read_results
 from wslbench.tasks import Task, load_tasks, prepare
 from wslbench.tasks.regrown_problem import prepare_regrown, problems_from_targets
 from wslbench.zoo import Zoo
@@ -241,3 +244,36 @@ def test_the_command_refuses_before_anything_is_grown(tmp_path: Path, write_meth
     task = ["--task", "digits-cnn.sharpness@new-zoo", "--zoo-cache", str(tmp_path / "cache")]
     assert isinstance(CliRunner().invoke(app, [*command, *task]).exception, TaskError)
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(obstacle() is not None, reason=str(obstacle()))
+def test_floors_are_verified_first_so_that_the_board_has_a_lift(
+    public: Zoo, regrown: Zoo, tmp_path: Path, write_method: WriteMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = tiny_tasks(tmp_path)
+    monkeypatch.setattr("wslbench.tasks.load_tasks", lambda: book)
+    monkeypatch.setattr("wslbench.zoo.load_zoo", lambda name: public)
+    monkeypatch.setattr(importlib.import_module("wslbench.cli.verify"), "_grown_again", lambda *_: regrown)
+    honest, secret = write_method(GOOD.format(fit="pass"), "honest.py"), tmp_path / "secret"
+    secret.write_bytes(b"sixteen bytes or more")
+    words = ["verify", str(honest), "--task", PHASE, "--seed-secret", str(secret), "--out", str(tmp_path / "out")]
+    words += ["--seeds", "1", "--floors", "--json", "--into", str(tmp_path / "verified"), "--attested-by", "Someone"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    printed = {each["method"]: each for each in json.loads(result.stdout)}
+    assert list(printed) == [*FLOORS, "honest"]
+    assert printed["honest"]["lift"]["regrown"]["value"] > 0
+    # Public results of the same files: those of the verification, by the ordinary way.
+    for file in [honest, *(bundled_path("baselines") / f"{name}.py" for name in FLOORS)]:
+        evaluate(file, [PHASE], book=book, zoos={tiny.NAME: public}, seeds=1, out=tmp_path / "results")
+    found = read_results(
+        [tmp_path / "results"], book, [book[PHASE]], lambda name: public, verified=tmp_path / "verified"
+    )
+    assert (found.problems, found.notes) == ([], [])
+    verified = {entry.record.method.name: entry.verified for entry in found.tasks[0].entries}
+    (card,) = cards_in(tmp_path / "verified")
+    assert verified["honest"].record == read_record(results_folder(card) / "honest" / f"{PHASE}.json")
+    assert verified["honest"].record.lift.value > 0
+    assert verified["chance"].gap.value == 0
+    assert not any(each.memorised for each in verified.values())
