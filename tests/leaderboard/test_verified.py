@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.evaluation.synthetic import guesses
 from tests.leaderboard.boards import commit
@@ -25,6 +26,7 @@ from wslbench.leaderboard.building import build_board
 from wslbench.leaderboard.checking import Entry
 from wslbench.leaderboard.markdown import VERIFIED
 from wslbench.population.seed_secret import SeedSecret
+from wslbench.schemas import schema_text
 from wslbench.tasks import Problem, Task, TaskBook
 from wslbench.zoo import Zoo
 
@@ -134,6 +136,14 @@ def test_the_gap_follows_from_the_public_result_on_the_board(folder: Path, book:
         seen.record.metrics["balanced_accuracy"].value - 1, abs=0.05
     )  # but for the cell that was not finished again
     assert seen.verified.gap.high < 0
+
+
+def test_what_is_written_is_of_the_exported_schemas(made: Path) -> None:
+    for path, name in (
+        (home(made) / "zoo.json", "regrown-card"),
+        (home(made) / f"results/honest/gap/{ID}.json", "gap"),
+    ):
+        Draft202012Validator(json.loads(schema_text(name))).validate(json.loads(path.read_text()))
 
 
 def test_nothing_changes_where_nothing_was_verified(made: Path, book: TaskBook, public: Zoo, tmp_path: Path) -> None:
