@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,9 +10,19 @@ import pytest
 from hypothesis import settings
 
 from tests.zoos import NAME, make_tiny_zoo
+from wslbench.evaluation import bubblewrap
 
 settings.register_profile("wslbench", deadline=None)  # a busy machine is no failure
 settings.load_profile("wslbench")
+
+
+def pytest_sessionstart() -> None:
+    """Where the sandbox has to be tried, as in CI, no test may skip itself for want of it."""
+    why = bubblewrap.obstacle() if os.environ.get("WSLBENCH_REQUIRE_SANDBOX") == "1" else None
+    if why is not None:
+        raise pytest.UsageError(
+            f"WSLBENCH_REQUIRE_SANDBOX is set, and the tests of the sandbox would be skipped: {why}."
+        )
 
 
 @pytest.fixture(scope="session")

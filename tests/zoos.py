@@ -24,6 +24,7 @@ CELLS = {
     for shift, width in enumerate(WIDTHS)  # each phase in two cells, one a width, at neighbouring rates
     for column, rate in enumerate(LEARNING_RATES)
 }
+NOISE_SEED, WEIGHTS_SEED = 7, 8
 RECIPE = {"widths": list(WIDTHS), "learning_rates": list(LEARNING_RATES), "trainer": "none: random weights"}
 
 
@@ -50,7 +51,7 @@ def tiny_card() -> ZooCard:
 def cell_rows(cell_id: str) -> pd.DataFrame:
     """Rows of one cell's checkpoints: every order parameter is the phase's, plus a little noise."""
     width, rate, phase = CELLS[cell_id]
-    noise = np.random.default_rng([7, width, round(1000 * rate)])
+    noise = np.random.default_rng([NOISE_SEED, width, round(1000 * rate)])
     rows = []
     for epoch in EPOCHS:
         measured = epoch == EPOCHS[-1]
@@ -95,7 +96,7 @@ def cell_rows(cell_id: str) -> pd.DataFrame:
 def cell_weights(cell_id: str, rows: pd.DataFrame) -> dict[int, dict[str, np.ndarray]]:
     """Random weights; their scale tells the phase and the read-out's bias the test accuracy."""
     width, rate, phase = CELLS[cell_id]
-    random = np.random.default_rng([8, width, round(1000 * rate)])
+    random = np.random.default_rng([WEIGHTS_SEED, width, round(1000 * rate)])
     shapes = template(ARCHITECTURES[f"w{width}"]).stored
     weights: dict[int, dict[str, np.ndarray]] = {}
     for epoch in EPOCHS:

@@ -3,6 +3,7 @@
 Run with ``pytest tests/benchmarks --benchmark-only``. Nothing here asserts a time.
 """
 
+import statistics
 import time
 from collections.abc import Callable
 
@@ -23,7 +24,7 @@ def one_thread():
 
 @pytest.fixture
 def against(benchmark, request):
-    """``against(ours, obvious)``: time both in turn and report obvious / ours, medians."""
+    """``against(ours, obvious)``: time both in turn and report obvious / ours, medians of both."""
 
     def compare(ours: Callable[[], object], obvious: Callable[[], object], rounds: int = 5) -> None:
         ours()  # warm up
@@ -35,7 +36,7 @@ def against(benchmark, request):
             theirs.append(time.perf_counter() - start)
 
         benchmark.pedantic(ours, setup=before_each_round, rounds=rounds)
-        median = sorted(theirs)[len(theirs) // 2]
+        median = statistics.median(theirs)
         mine = benchmark.stats.stats.median
         benchmark.extra_info["obvious_seconds"] = median
         benchmark.extra_info["ratio"] = median / mine

@@ -53,4 +53,4 @@ def test_the_suite_quick(against, tmp_path: Path):
         records = evaluate(method, suite="quick", seeds=1, out=out, settings=Settings(isolation=isolation))
         assert {record.tier for record in records} == {isolation}
 
-    against(lambda: quick("sandbox"), lambda: quick("process"), rounds=2)
+    against(lambda: quick("sandbox"), lambda: quick("process"), rounds=3)

@@ -11,7 +11,7 @@ from wslbench.errors import MethodError
 from wslbench.evaluation.launcher import Launcher
 from wslbench.evaluation.limits import Limits
 from wslbench.evaluation.method_file import read_method_file
-from wslbench.evaluation.method_info import Declared, inspect_method
+from wslbench.evaluation.method_info import LONGEST_DESCRIPTION, Declared, inspect_method
 
 ONE = (
     "class {name}:\n    '''First line.\n\n    More.'''\n"
@@ -32,6 +32,14 @@ def test_the_one_public_class_is_found(write_method: WriteMethod, launcher: Laun
         + ONE.format(name="_Base") + ONE.format(name="Mine") + "Alias = Mine\nclass Other: ...\n"
     )  # fmt: skip
     assert inspect(write_method, launcher, source) == Declared("Mine", "First line.", ("predict",), "none")
+
+
+def test_a_first_line_of_any_length_is_a_line_for_tables(write_method: WriteMethod, launcher: Launcher) -> None:
+    source = ONE.format(name="Mine").replace("First line.", "word " * 20_000)
+    description = inspect(write_method, launcher, source).description
+    assert len(description) == LONGEST_DESCRIPTION
+    assert description.startswith("word word ")
+    assert description.endswith("…")
 
 
 def test_two_candidates_are_named_and_one_can_be_chosen(write_method: WriteMethod, launcher: Launcher) -> None:

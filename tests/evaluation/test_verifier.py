@@ -37,6 +37,7 @@ from wslbench.evaluation.verified_files import (
 )
 from wslbench.evaluation.verifier import WAYS, Verification, verify_method
 from wslbench.leaderboard import read_results
+from wslbench.population.recipe_file import RECIPES_PATH
 from wslbench.tasks import Task, load_tasks, prepare
 from wslbench.tasks.regrown_problem import prepare_regrown, problems_from_targets
 from wslbench.zoo import Zoo
@@ -193,6 +194,7 @@ def test_the_command_marks_results_as_verified_where_the_sandbox_held(
     monkeypatch.setattr("wslbench.tasks.load_tasks", lambda: book)
     monkeypatch.setattr("wslbench.zoo.load_zoo", lambda name: public)
     command = importlib.import_module("wslbench.cli.verify")  # the name in the package is the function's
+    monkeypatch.setattr(command, "_recipe_of", lambda zoo: None)
     monkeypatch.setattr(command, "_grown_again", lambda *_: regrown)
     honest, secret, out = write_method(GOOD.format(fit="pass"), "honest.py"), tmp_path / "secret", tmp_path / "out"
     secret.write_bytes(b"sixteen bytes or more")
@@ -254,7 +256,9 @@ def test_floors_are_verified_first_so_that_the_board_has_a_lift(
     book = tiny_tasks(tmp_path)
     monkeypatch.setattr("wslbench.tasks.load_tasks", lambda: book)
     monkeypatch.setattr("wslbench.zoo.load_zoo", lambda name: public)
-    monkeypatch.setattr(importlib.import_module("wslbench.cli.verify"), "_grown_again", lambda *_: regrown)
+    command = importlib.import_module("wslbench.cli.verify")
+    monkeypatch.setattr(command, "_recipe_of", lambda zoo: None)
+    monkeypatch.setattr(command, "_grown_again", lambda *_: regrown)
     honest, secret = write_method(GOOD.format(fit="pass"), "honest.py"), tmp_path / "secret"
     secret.write_bytes(b"sixteen bytes or more")
     words = ["verify", str(honest), "--task", PHASE, "--seed-secret", str(secret), "--out", str(tmp_path / "out")]
@@ -277,3 +281,27 @@ def test_floors_are_verified_first_so_that_the_board_has_a_lift(
     assert verified["honest"].record.lift.value > 0
     assert verified["chance"].gap.value == 0
     assert not any(each.memorised for each in verified.values())
+
+
+def test_a_suite_says_what_it_leaves_out_and_zoos_without_a_recipe_are_refused_before_the_first_is_grown(
+    tmp_path: Path, write_method: WriteMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown: list[str] = []
+    command = importlib.import_module("wslbench.cli.verify")
+    monkeypatch.setattr(command, "_grown_again", lambda recipe, *_: grown.append(recipe.name))
+    monkeypatch.setattr("wslbench.population.recipe_file.RECIPES_PATH", tmp_path)
+    (tmp_path / "digits-cnn.yaml").write_text((RECIPES_PATH / "digits-cnn.yaml").read_text())
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"sixteen bytes or more")
+    words = ["verify", str(write_method(GOOD.format(fit="pass"))), "--seed-secret", str(secret)]
+    result = CliRunner().invoke(app, [*words, "--suite", "full"])
+    assert isinstance(result.exception, RecipeError)
+    assert "'convection-pinn' cannot be grown again: no recipe of its name" in str(result.exception)
+    assert grown == []
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("left out")]
+    told = line.partition(": ")[2].split(", ")
+    assert told == [task for task in load_tasks().suites["full"] if "@new-zoo" in task or ".generate-" in task]
+    assert len(told) > 10
+    nothing = CliRunner().invoke(app, [*words, "--suite", "generation"])
+    assert isinstance(nothing.exception, TaskError)
+    assert "no task that can be verified" in str(nothing.exception)

@@ -19,9 +19,15 @@ from wslbench.leaderboard.board import Board
 RESAMPLES = 1000
 
 
-def board(target: str, draws: Mapping[str, Any], protocol: str = "", failed: Sequence[str] = ()) -> Any:
+def board(
+    target: str,
+    draws: Mapping[str, Any],
+    protocol: str = "",
+    failed: Sequence[str] = (),
+    kind: str = "accuracy_prediction",
+) -> Any:
     """A task's board as far as the aggregate reads one; a plain number does not vary with the held-out units."""
-    task = SimpleNamespace(id=f"zoo.{target}{protocol}", zoo="zoo", target=target, headline="kendall_tau")
+    task = SimpleNamespace(id=f"zoo.{target}{protocol}", zoo="zoo", target=target, headline="kendall_tau", kind=kind)
     entries = [
         SimpleNamespace(
             record=SimpleNamespace(
@@ -108,6 +114,13 @@ def test_the_oracle_and_floors_have_ranks_but_do_not_compete():
     assert found.methods == ("hyperparameters", "mine", "chance")
     assert found.contenders == ("mine",)
     assert found.first == {"mine": 1.0}
+
+
+def test_generators_and_predictors_are_not_put_together():
+    predicted = [board(target, {"one": 0.6, "other": 0.5}) for target in "ab"]
+    generated = [board(target, {"sampler": 0.6, "noise": 0.5}, kind="weight_generation") for target in "cd"]
+    np.testing.assert_equal(asdict(aggregate([*predicted, *generated])), asdict(aggregate(predicted)))
+    assert set(aggregate(generated).methods) == {"sampler", "noise"}
 
 
 def test_suites_that_share_tasks_say_what_each_says_alone():

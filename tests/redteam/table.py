@@ -4,7 +4,8 @@
 the failure that the unit ends with, which is a result that everybody can read.
 
 In the tier ``process``, an honour system, many succeed, and the table says so. In ``sandbox``, what is left to the tier
-``verified`` is a method that carries the answers in its source: the zoos are public.
+``verified`` is a method that carries the answers in its source: the zoos are public. There it is asked about networks
+that were grown again, within the same walls. What passes there as well is known of cells, not of networks.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ class Trick:
     ----------
     aim
         Whether it was reached.
-    process, sandbox
+    process, sandbox, verified
         The verdicts.
-    left_to
-        The tier that stops it where the sandbox does not.
+    task
+        What is asked of the tiny zoo.
     needs
         What the machine must have for it to be tried: ``ptrace``, ``keyrings``, ``history``.
     folds
@@ -53,7 +54,8 @@ class Trick:
     aim: Aim
     process: str
     sandbox: str
-    left_to: str = ""
+    verified: str
+    task: str = "test-accuracy"
     needs: str = ""
     folds: int = 1
     carries_a_table: bool = False
@@ -71,6 +73,12 @@ def _labels(world: World) -> bool:
     return world.labels_were_predicted()
 
 
+def is_scored(world: World) -> bool:
+    """The record shows a score that nothing but knowing the labels, or having changed the judge, can explain."""
+    score = world.headline()
+    return score is not None and score > 0.9
+
+
 def _content_of(name: str) -> Aim:
     return lambda world: world.content_was_predicted(name)
 
@@ -86,6 +94,11 @@ def _rows_of_the_zoo(world: World) -> bool:
 def _unharmed(world: World) -> bool:
     """The unit ended well although it should not have."""
     return world.results[-1].failure is None
+
+
+def _unguarded(world: World) -> bool:
+    """Nobody kept the unit to its limit, or ended what it had started."""
+    return world.is_running() or world.seconds > world.run.limits.seconds
 
 
 def _lied_about_time(world: World) -> bool:
@@ -115,49 +128,54 @@ _SMALL: Final = 400 * _MIB
 
 TRICKS: Final = (
     # Looking answers up
-    Trick("load_zoo", _rows_of_the_zoo, IN_VAIN, IN_VAIN),
-    Trick("open_package_file", _content_of("embedded"), IN_VAIN, IN_VAIN),
-    Trick("cat_package_file", _content_of("embedded"), SUCCEEDS, IN_VAIN),
-    Trick("read_by_c", _content_of("embedded"), SUCCEEDS, IN_VAIN),
-    Trick("cat_results", _content_of("results"), SUCCEEDS, IN_VAIN),
-    Trick("cat_history", _content_of("history"), SUCCEEDS, IN_VAIN, needs="history"),
-    Trick("cat_data_set", _content_of("data"), SUCCEEDS, IN_VAIN),
-    Trick("parent_memory", _secret_of_the_evaluator, SUCCEEDS, IN_VAIN, needs="ptrace"),
+    Trick("load_zoo", _rows_of_the_zoo, IN_VAIN, IN_VAIN, IN_VAIN),
+    Trick("open_package_file", _content_of("embedded"), IN_VAIN, IN_VAIN, IN_VAIN),
+    Trick("cat_package_file", _content_of("embedded"), SUCCEEDS, IN_VAIN, IN_VAIN),
+    Trick("read_by_c", _content_of("embedded"), SUCCEEDS, IN_VAIN, IN_VAIN),
+    Trick("cat_results", _content_of("results"), SUCCEEDS, IN_VAIN, IN_VAIN),
+    Trick("cat_history", _content_of("history"), SUCCEEDS, IN_VAIN, IN_VAIN, needs="history"),
+    Trick("cat_data_set", _content_of("data"), SUCCEEDS, IN_VAIN, IN_VAIN),
+    Trick("parent_memory", _secret_of_the_evaluator, SUCCEEDS, IN_VAIN, IN_VAIN, needs="ptrace"),
     # One fold telling the next
-    Trick("earlier_fold_globals", _labels, IN_VAIN, IN_VAIN, folds=2),
-    Trick("earlier_fold_files", _labels, IN_VAIN, IN_VAIN, folds=2),
-    Trick("earlier_fold_files_by_program", _labels, SUCCEEDS, IN_VAIN, folds=2),
-    Trick("earlier_fold_shared_memory", _labels, SUCCEEDS, IN_VAIN, folds=2),
-    Trick("earlier_fold_system_v", _labels, SUCCEEDS, IN_VAIN, folds=2),
-    Trick("earlier_fold_keyring", _labels, SUCCEEDS, IN_VAIN, folds=2, needs="keyrings"),
-    Trick("earlier_fold_daemon", _labels, IN_VAIN, IN_VAIN, folds=2),
+    Trick("earlier_fold_globals", _labels, IN_VAIN, IN_VAIN, IN_VAIN, folds=2),
+    Trick("earlier_fold_files", _labels, IN_VAIN, IN_VAIN, IN_VAIN, folds=2),
+    Trick("earlier_fold_files_by_program", _labels, SUCCEEDS, IN_VAIN, IN_VAIN, folds=2),
+    Trick("earlier_fold_shared_memory", _labels, SUCCEEDS, IN_VAIN, IN_VAIN, folds=2),
+    Trick("earlier_fold_system_v", _labels, SUCCEEDS, IN_VAIN, IN_VAIN, folds=2),
+    Trick("earlier_fold_keyring", _labels, SUCCEEDS, IN_VAIN, IN_VAIN, folds=2, needs="keyrings"),
+    Trick("earlier_fold_daemon", _labels, IN_VAIN, IN_VAIN, IN_VAIN, folds=2),
     # Having memorised the zoo. The audit's disguise finds out the first, and not the second.
-    Trick("table_of_hashes", _labels, SUCCEEDS, SUCCEEDS, left_to="verified", carries_a_table=True),
+    Trick("table_of_hashes", _labels, SUCCEEDS, SUCCEEDS, IN_VAIN, carries_a_table=True),
     Trick(
-        "table_of_sketches", _labels, SUCCEEDS, SUCCEEDS, left_to="verified", carries_a_table=True,
-        survives_permutation=True,
+        "table_of_sketches", _labels, SUCCEEDS, SUCCEEDS, IN_VAIN, carries_a_table=True, survives_permutation=True,
     ),
+    # Having memorised its cells. No wall is in the way, and networks grown again stand in the same cells.
+    Trick("table_of_cells", _labels, SUCCEEDS, SUCCEEDS, SUCCEEDS, task="phase", carries_a_table=True),
     # Changing the judge
-    Trick("patched_metrics", _labels, IN_VAIN, IN_VAIN),
-    Trick("patched_timers", _lied_about_time, SUCCEEDS, IN_VAIN),
-    Trick("forged_output", _labels, IN_VAIN, IN_VAIN),
-    Trick("forged_answer", _unharmed, "crashed", "crashed"),
-    Trick("executable_answer", _ran_code, "wrong_shape", "wrong_shape"),
-    Trick("write_results", _is_the_tricks("result_file"), SUCCEEDS, IN_VAIN),
-    Trick("write_over_the_zoo", _is_the_tricks("label_file"), SUCCEEDS, IN_VAIN),
-    Trick("kill_the_warden", lambda world: False, "crashed", IN_VAIN),
+    Trick("patched_metrics", is_scored, IN_VAIN, IN_VAIN, IN_VAIN, task="test-accuracy@new-load", folds=2),
+    Trick("patched_timers", _lied_about_time, SUCCEEDS, IN_VAIN, IN_VAIN),
+    Trick("forged_output", is_scored, IN_VAIN, IN_VAIN, IN_VAIN, task="test-accuracy@new-load", folds=2),
+    Trick("forged_answer", _unharmed, "crashed", "crashed", "crashed"),
+    Trick("executable_answer", _ran_code, "wrong_shape", "wrong_shape", "wrong_shape"),
+    Trick("write_results", _is_the_tricks("result_file"), SUCCEEDS, IN_VAIN, IN_VAIN),
+    Trick("write_over_the_zoo", _is_the_tricks("label_file"), SUCCEEDS, IN_VAIN, IN_VAIN),
+    # Its unit has crashed, which is its result; what it left ends with the evaluation, as the fork server adopts it.
+    Trick("kill_the_warden", _unguarded, SUCCEEDS, IN_VAIN, IN_VAIN, seconds=30.0),
     # Predicting what nobody asked for
-    Trick("nan_on_purpose", _unharmed, "not_finite", "not_finite"),
-    Trick("company", _unharmed, "chunk_dependent", "chunk_dependent"),
-    Trick("order", _unharmed, "chunk_dependent", "chunk_dependent"),
+    Trick("nan_on_purpose", _unharmed, "not_finite", "not_finite", "not_finite"),
+    Trick("company", _unharmed, "chunk_dependent", "chunk_dependent", "chunk_dependent"),
+    Trick("order", _unharmed, "chunk_dependent", "chunk_dependent", "chunk_dependent"),
     # Using more than there is
-    Trick("child_that_stays", lambda world: world.is_running(), IN_VAIN, IN_VAIN),
-    Trick("network_call", lambda world: world.was_called(), SUCCEEDS, IN_VAIN),
-    Trick("gigabytes_of_output", _long_output, "fit_error", "fit_error"),
-    Trick("deaf_sleeper", _unharmed, "timeout", "timeout", seconds=1.0),
-    Trick("memory_growth", _unharmed, "out_of_memory", "out_of_memory", memory_bytes=_SMALL),
-    Trick("memory_growth_in_children", _unharmed, "out_of_memory", "out_of_memory", memory_bytes=_SMALL),
-    Trick("memory_growth_shared", _unharmed, SUCCEEDS, "out_of_memory", memory_bytes=_SMALL),
-    Trick("memory_growth_in_files", _unharmed, SUCCEEDS, "out_of_memory", memory_bytes=_SMALL),
-    Trick("many_processes", _unharmed, SUCCEEDS, "crashed"),
+    Trick("child_that_stays", lambda world: world.is_running(), IN_VAIN, IN_VAIN, IN_VAIN),
+    Trick("network_call", lambda world: world.was_called(), SUCCEEDS, IN_VAIN, IN_VAIN),
+    Trick("gigabytes_of_output", _long_output, "fit_error", "fit_error", "fit_error"),
+    Trick("deaf_sleeper", _unharmed, "timeout", "timeout", "timeout", seconds=1.0),
+    Trick("memory_growth", _unharmed, "out_of_memory", "out_of_memory", "out_of_memory", memory_bytes=_SMALL),
+    Trick(
+        "memory_growth_in_children", _unharmed, "out_of_memory", "out_of_memory", "out_of_memory",
+        memory_bytes=_SMALL,
+    ),
+    Trick("memory_growth_shared", _unharmed, SUCCEEDS, "out_of_memory", "out_of_memory", memory_bytes=_SMALL),
+    Trick("memory_growth_in_files", _unharmed, SUCCEEDS, "out_of_memory", "out_of_memory", memory_bytes=_SMALL),
+    Trick("many_processes", _unharmed, SUCCEEDS, "crashed", "crashed"),
 )  # fmt: skip

@@ -53,7 +53,7 @@ def print_problems(found: Results) -> None:
             console.print(f"- {shown(line)}", markup=False, highlight=False)
 
 
-def write_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], path: Path) -> None:
+def write_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], path: Path, notes: Sequence[str]) -> None:
     """Write the page, whole or not at all; the reading on a page that stands there already is kept.
 
     Raises
@@ -63,7 +63,7 @@ def write_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], path: P
     """
     from wslbench.leaderboard.building import write_page
 
-    write_page(boards, problems, path)
+    write_page(boards, problems, path, notes)
 
 
 def print_comparison(comparison: Comparison, as_json: bool) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wslbench.zoo import Zoo
 
 _INTERRUPTED = 130
-_HTML_WIDTH = 150  # characters
+_HTML_WIDTH = 220  # characters
 _HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>TITLE</title>
@@ -100,12 +100,13 @@ def print_tables(
     placed = place(
         records, out, book or load_tasks(), lambda name: (zoos or {}).get(name) or load_zoo(name), cache=default_cache()
     )
-    _show(placed, records, out, Console())
+    show(placed, records, out, Console())
     if html is not None:
         _write_html(placed, records, out, html)
 
 
-def _show(placed: Placed, records: Sequence[ResultRecord], out: Path, console: Console) -> None:
+def show(placed: Placed, records: Sequence[ResultRecord], out: Path, console: Console) -> None:
+    """Print a table a task with the method among the committed results, one sentence on each, and where results are."""
     from rich.padding import Padding
     from rich.text import Text
 
@@ -139,7 +140,7 @@ def _write_html(placed: Placed, records: Sequence[ResultRecord], out: Path, path
     from wslbench.zoo.atomic import replacing
 
     console = Console(file=StringIO(), record=True, width=_HTML_WIDTH, force_terminal=True, color_system="truecolor")
-    _show(placed, records, out, console)
+    show(placed, records, out, console)
     page = console.export_html(inline_styles=True, code_format=_HTML)
     try:
         with replacing(path) as new:

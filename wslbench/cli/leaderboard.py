@@ -53,7 +53,7 @@ def leaderboard(
     boards = make_boards(found)
     print_boards(boards, found)
     if markdown is not None:
-        write_markdown(boards, found.problems, markdown)
+        write_markdown(boards, found.problems, markdown, found.notes)
     _refuse_nothing(found)
 
 

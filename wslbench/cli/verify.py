@@ -13,6 +13,7 @@ from wslbench.cli.memory import memory_bytes
 
 if TYPE_CHECKING:
     from wslbench.evaluation.verifier import Verification
+    from wslbench.population.recipe import Recipe
     from wslbench.population.seed_secret import SeedSecret
     from wslbench.tasks import Task, TaskBook
     from wslbench.zoo import Zoo
@@ -102,7 +103,8 @@ def verify(
     if into is not None:
         for name in public:
             refuse_disclosed(into, name, secret.commitment)
-    regrown = {name: _grown_again(zoo, secret, zoo_cache.absolute(), jobs) for name, zoo in public.items()}
+    recipes = {name: _recipe_of(zoo) for name, zoo in public.items()}  # all of them, before the first is grown
+    regrown = {name: _grown_again(recipe, secret, zoo_cache.absolute(), jobs) for name, recipe in recipes.items()}
     hidden = seed_secret.absolute(), zoo_cache.absolute()
     # Twice: each floor is held against the others, too, which the first time are not there yet. Nothing runs again.
     methods: list[str | Path] = [*(_floors(method) * 2 if floors else []), method]
@@ -161,26 +163,45 @@ def _as_json(found: list[Verification]) -> str:
 
 
 def _chosen(book: TaskBook, named: list[str], suite: str | None) -> list[Task]:
+    """The named tasks, and those of the suite that can be verified; the others are told."""
+    from wslbench.errors import TaskError
     from wslbench.tasks.regrown_problem import check_verifiable, is_verifiable
 
     tasks = book.select(named) if named else []
     for task in tasks:
         check_verifiable(task)
     listed = book.select(suite=suite) if suite else []
-    return list({task.id: task for task in [*tasks, *filter(is_verifiable, listed)]}.values())
+    left_out = [task.id for task in listed if not is_verifiable(task)]
+    chosen = list({task.id: task for task in [*tasks, *filter(is_verifiable, listed)]}.values())
+    if not chosen:
+        raise TaskError(f"The suite {suite!r} has no task that can be verified: only predictions on one zoo can.")
+    if left_out:
+        typer.echo(f"left out, as only predictions on one zoo can be verified: {', '.join(left_out)}", err=True)
+    return chosen
 
 
-def _grown_again(public: Zoo, secret: SeedSecret, cache: Path, jobs: int) -> Zoo:
+def _recipe_of(public: Zoo) -> Recipe:
+    """The recipe that a zoo can be grown again from; refused where there is none of its name, or another."""
+    from wslbench.errors import RecipeError
+    from wslbench.population.frozen_cutoffs import with_frozen_cutoffs
+    from wslbench.population.recipe_file import load_recipe, recipe_names
+
+    if public.name not in recipe_names():
+        raise RecipeError(
+            f"the zoo {public.name!r} cannot be grown again: no recipe of its name ships with wslbench; leave its "
+            "tasks out"
+        )
+    return with_frozen_cutoffs(load_recipe(public.name), public)
+
+
+def _grown_again(recipe: Recipe, secret: SeedSecret, cache: Path, jobs: int) -> Zoo:
     from rich.console import Console
 
     from wslbench.cli._work_progress import work_progress
-    from wslbench.population.frozen_cutoffs import with_frozen_cutoffs
-    from wslbench.population.recipe_file import load_recipe
     from wslbench.population.regrown_zoos import regrown_zoo
 
-    recipe = with_frozen_cutoffs(load_recipe(public.name), public)
     try:
-        with work_progress(f"growing {public.name} again", Console(stderr=True)) as told:
+        with work_progress(f"growing {recipe.name} again", Console(stderr=True)) as told:
             return regrown_zoo(recipe, secret, cache, jobs, told)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; finished work is kept in {cache}: the same command goes on from there", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wslbench.errors import MethodError
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from wslbench.evaluation.launcher import Launcher
     from wslbench.evaluation.limits import Limits
     from wslbench.evaluation.method_file import MethodFile
+
+
+LONGEST_DESCRIPTION: Final = 500  # characters
 
 
 class Declared(NamedTuple):
@@ -43,4 +46,9 @@ def inspect_method(method: MethodFile, launcher: Launcher, limits: Limits, stop:
             declared, _ = conversation.load(method, {}, seed=0, hidden=())
         except (MethodError, StageFailedError) as error:
             raise MethodError(f"{method.path} cannot be evaluated: {error}.") from error
-    return declared
+    return declared._replace(description=_short(declared.description))
+
+
+def _short(description: str) -> str:
+    """A line for tables; a docstring may be one line of a megabyte."""
+    return description if len(description) <= LONGEST_DESCRIPTION else f"{description[: LONGEST_DESCRIPTION - 1]}…"

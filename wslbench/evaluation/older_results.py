@@ -12,7 +12,7 @@ _SCORING: Final = re.compile(r"^(?P<evaluator>.*), scoring (?P<version>\d+)$")
 def upgraded(record: dict[str, Any]) -> dict[str, Any] | None:
     """A record of an older schema as one of the present schema; None where it is of none."""
     version = record.get("schema_version")
-    if not isinstance(version, int) or version not in _STEPS:
+    if type(version) is not int or version not in _STEPS:  # true is no 1
         return None
     while version in _STEPS:
         step = _STEPS[version](record)

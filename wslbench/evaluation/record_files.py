@@ -70,7 +70,9 @@ def read_record_of(
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(step) for step in first["loc"]) or "the file"
         raise ResultError(f"The {kind} {path} is not a record of this version: {field}: {first['msg']}.") from error
-    if any(map(has_control_characters, texts_in(record.model_dump(mode="json")))):
+    # Without escapes, what its texts hold stands in the file as it is: one look instead of one a text.
+    plain = b"\\" not in text and not has_control_characters(text.decode())
+    if not plain and any(map(has_control_characters, texts_in(record.model_dump(mode="json")))):
         raise ResultError(f"The {kind} {path} holds control characters, which could take over a terminal.")
     return record
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from wslbench.evaluation.failures import FailureKind
+from wslbench.evaluation.method_info import LONGEST_DESCRIPTION
 from wslbench.evaluation.tier import Tier
 from wslbench.tasks import TaskKind
 
@@ -70,7 +71,7 @@ class MethodInfo(Record):
 
     name: str
     class_name: str
-    description: str
+    description: str = Field(max_length=LONGEST_DESCRIPTION)
     file: str
     source_hash: str
     privilege: Privilege

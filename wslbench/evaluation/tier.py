@@ -29,8 +29,9 @@ It stops accidents:
 It cannot stop intent. The process belongs to the same user on the same machine, with the network up. A
 method can read the package's zoos, splits and results, or this evaluation's earlier results, through C or
 C++ code or a sub-process; keep every chunk that it has seen and write its predictions accordingly; look
-into the parent with ``ptrace`` or ``/proc``; unload the seal, which is Python; talk to a server; or carry
-the answers in its own source. Nor can it stop a method's author from having tuned on the test folds.
+into the parent with ``ptrace`` or ``/proc``; unload the seal, which is Python; kill its warden, so that its
+unit crashes and what it started goes on until the evaluation ends; talk to a server; or carry the answers in
+its own source. Nor can it stop a method's author from having tuned on the test folds.
 
 So it is an honour system, and results say ``process``.
 
@@ -57,7 +58,7 @@ It cannot stop a method that carries the answers in its own source, which its ha
 that was tuned on the test folds: the zoos are public. It is no protection against holes in the kernel. Units that run
 side by side could whisper by loading the machine.
 
-Three dozen tricks and what becomes of each in both tiers are a table of the tests: ``tests/redteam/table.py``.
+Three dozen tricks and what becomes of each in all tiers are a table of the tests: ``tests/redteam/table.py``.
 
 Tier ``verified``
 -----------------
@@ -67,6 +68,8 @@ written. It stops what the sandbox cannot:
 
 * **Answers in the source.** Looked up by the weights, however disguised, they are about other networks. What is known
   of cells (which phase a width and a learning rate make) stays useful, as it should: that is no memory of networks.
+  Whether it was learned, or stands in the source as a table of all cells, this tier cannot tell; ceilings and floors
+  can (``docs/isolation.md``).
 
 It is worth what the secret is worth: whoever knows it can grow the same zoo. So a maintainer draws it after the method
 was sent, and may show it once the zoo is no longer used: its card holds a commitment. The leaderboard works verified

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wslbench.errors import ResultError, WslbenchError
-from wslbench.evaluation.audit_files import audit_path, read_audit
+from wslbench.evaluation.audit_files import audit_path
 from wslbench.evaluation.record_files import text_of
 from wslbench.evaluation.result_files import read_record
-from wslbench.leaderboard.results import TaskChecker, records_in
+from wslbench.evaluation.result_schema import ResultRecord
+from wslbench.leaderboard.results import TaskChecker, audit_of, records_in
 from wslbench.tasks import TaskBook
 from wslbench.zoo import Zoo
 from wslbench.zoo.atomic import replacing
@@ -71,7 +72,7 @@ def add_results(
                     "it was scored by older rules or beside other floors, or edited by hand; "
                     "`wslbench leaderboard rescore DIR` scores it anew."
                 )
-            _check_audit(path)
+            _check_audit(entry.record, path)
             target = destination / path.parent.name / path.name
             if _same(path, target):
                 found.unchanged.append(str(target))
@@ -115,10 +116,12 @@ def _orphans(source: Path) -> list[str]:
     ]
 
 
-def _check_audit(path: Path) -> None:
+def _check_audit(record: ResultRecord, path: Path) -> None:
     audit = audit_path(path)
-    if audit.is_file():
-        read_audit(audit)
+    try:
+        audit_of(record, audit)
+    except ResultError as error:
+        raise ResultError(f"its audit {audit}: {error}") from error
 
 
 def _same(path: Path, target: Path) -> bool:

@@ -1,7 +1,8 @@
 """Across the tasks of a suite: mean ranks, how stable their order is, and who improves on whom.
 
 Only methods with a result on every task take part (a mean over the tasks that suit a method would flatter it); a failed
-result counts, and ranks below every completed one.
+result counts, and ranks below every completed one. No method both predicts and generates: of a suite with tasks of
+either kind, those that ask for predictions are put together.
 
 *Mean rank*: the rank of a method among the others on a task, averaged over tasks; ties share the mean of their places.
 
@@ -110,7 +111,7 @@ class _Race(NamedTuple):
 
 
 def _aggregate(boards: Sequence[TaskBoard], known: dict[tuple[str, tuple[str, ...]], _Race]) -> Aggregate | None:
-    boards = [board for board in boards if board.entries]
+    boards = _of_one_kind([board for board in boards if board.entries])
     having: dict[str, int] = {}
     contenders: set[str] = set()
     for board in boards:
@@ -157,6 +158,10 @@ def _aggregate(boards: Sequence[TaskBoard], known: dict[tuple[str, tuple[str, ..
         improvement_low=ends[0][np.ix_(order, order)],
         improvement_high=ends[1][np.ix_(order, order)],
     )
+
+
+def _of_one_kind(boards: Sequence[TaskBoard]) -> Sequence[TaskBoard]:
+    return [board for board in boards if board.task.kind != "weight_generation"] or boards
 
 
 def _race_of(draws: FloatArray, step: int) -> _Race:

@@ -65,7 +65,9 @@ def _without_collection() -> Iterator[None]:
 def _build(board: Board, suite: str, folder: Path, open_zoo: Callable[[str], Zoo]) -> list[Path]:
     together = aggregates(board)
     data = board_data(board, together)
-    pages = {name: render_markdown(board.suite(name), board.problems, together[name]) for name in board.suites}
+    pages = {
+        name: render_markdown(board.suite(name), board.problems, together[name], board.notes) for name in board.suites
+    }
     tables = folder / "tables"
     texts = {tables / "board.json": to_json(data), tables / "results.csv": to_csv(data)}
     texts |= {tables / f"{name}.tex": to_latex(data, name) for name in data["suites"]}
@@ -81,7 +83,7 @@ def _build(board: Board, suite: str, folder: Path, open_zoo: Callable[[str], Zoo
     return [*texts, folder / "README.md", *site]
 
 
-def write_page(boards: Sequence[TaskBoard], problems: Sequence[str], path: Path) -> None:
+def write_page(boards: Sequence[TaskBoard], problems: Sequence[str], path: Path, notes: Sequence[str] = ()) -> None:
     """Write a Markdown page, whole or not at all; the reading on a page that stands there already is kept.
 
     Raises
@@ -89,7 +91,7 @@ def write_page(boards: Sequence[TaskBoard], problems: Sequence[str], path: Path)
     ResultError
         If the file cannot be read or written.
     """
-    _write_page(render_markdown(boards, problems, aggregate(boards)), path)
+    _write_page(render_markdown(boards, problems, aggregate(boards), notes), path)
 
 
 def _write_page(page: str, path: Path) -> None:

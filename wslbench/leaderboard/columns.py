@@ -69,6 +69,7 @@ COLUMNS: Final[Mapping[str, Callable[[TaskRecord], list[Column]]]] = MappingProx
             else []
         ),
         "worst_phase": lambda task: [Column("worst phase", _worst_phase)] if _predicts(task) else [],
+        "seeds": lambda _: [Column("seed sd", _seed_sd)],
         "beside": lambda task: [_metric(name) for name in _BESIDE[task.kind]],
         "audit": lambda task: [Column("drop perm. · scal.", _drops)] if _predicts(task) else [],
         "fit": lambda _: [Column("fit s", _fit_seconds)],
@@ -189,6 +190,12 @@ def _worst_phase(row: Row) -> str:
     """The phase that the method knows least of, with the value that says so."""
     worst = None if row.record is None else row.record.worst_phase
     return NOTHING if worst is None else f"{worst.phase} {number(worst.value)}"
+
+
+def _seed_sd(row: Row) -> str:
+    """How far a method's own seeds lie apart: apart from what held-out units bring, which is the interval's."""
+    estimate = None if row.record is None else row.record.metrics.get(row.record.task.headline)
+    return NOTHING if estimate is None else number(estimate.seed_sd)
 
 
 def _fit_seconds(row: Row) -> str:

@@ -16,14 +16,16 @@ TITLE = "# wslbench leaderboard\n"
 LEGEND = """\
 Intervals are 95 % bootstrap intervals over the held-out units, the same resamples for every method. *Lift* is the
 headline less that of the best legal floor, paired; a method is better where its whole interval lies above 0. Methods
-of one rank cannot be told apart. A *floor* is what needs no look at the weights' values, or only what decodes the
-hyper-parameters from them; the *oracle* is told the grid, load and temperature, which methods must not see; a
-*ceiling* says what could be reached. Failed results hold chance predictions and stand last. Tier `process` stops
-accidents, not attackers: it is an honour system. *Drop* is what the headline loses when the test models' hidden units
-are permuted, and when they are scaled, so that no function changes (`wslbench audit`): nothing, for a method that is
-blind to it. *New load* and *new temp.* are the headline of the same target where whole loads or temperatures are
-held out. *Worst phase*: the one with the least recall, or the largest mean absolute error over the target's standard
-deviation. *Covers*: the share of the models that the method supports; the others are predicted by chance.
+of one rank cannot be told apart. *Seed sd*: the standard deviation over a method's seeds, which no interval has in
+it. A *floor* is what needs no look at the weights' values, or only what decodes the hyper-parameters from them; the
+*oracle* is told the grid, load and temperature, which methods must not see; a *ceiling* says what could be reached.
+Failed results hold chance predictions and stand last. *Tier*: `process` stops accidents, not attackers, and who
+handed a result in says which tier it was run in: both are an honour system. *Drop* is what the headline loses when
+the test models' hidden units are permuted, and when they are scaled, so that no function changes (`wslbench audit`):
+nothing, for a method that is blind to it. *New load* and *new temp.* are the headline of the same target where whole
+loads or temperatures are held out. *Worst phase*: the one with the least recall, or the largest mean absolute error
+over the target's standard deviation. *Covers*: the share of the models that the method supports; the others are
+predicted by chance.
 """
 
 VERIFIED = """\
@@ -49,13 +51,17 @@ def with_reading(page: str, reading: str) -> str:
     return page.replace(TITLE, f"{TITLE}\n{READING[0]}\n\n{reading}\n\n{READING[1]}\n", 1)
 
 
-def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], together: Aggregate | None) -> str:
+def render_markdown(
+    boards: Sequence[TaskBoard], problems: Sequence[str], together: Aggregate | None, notes: Sequence[str] = ()
+) -> str:
     """The page: a section a task, then whatever is not shown and why.
 
     Parameters
     ----------
     together
         What :func:`~wslbench.leaderboard.aggregate.aggregate` says of these boards.
+    notes
+        What should be known of what is shown.
     """
     verified = [VERIFIED] if any(board.verified for board in boards) else []
     parts = [TITLE, LEGEND, *verified, *overview(boards), *across(together)]
@@ -63,6 +69,9 @@ def render_markdown(boards: Sequence[TaskBoard], problems: Sequence[str], togeth
     if problems:
         parts.append("## Not shown\n")
         parts.append("".join(f"- {_cell(problem)}\n" for problem in problems))
+    if notes:
+        parts.append("## To be known of what is shown\n")
+        parts.append("".join(f"- {_cell(note)}\n" for note in notes))
     return "\n".join(parts)
 
 

@@ -106,7 +106,7 @@ def read_results(
             shown[path.parent.name] = path
             entry = entries[path.parent.name]
             try:
-                entries[path.parent.name] = replace(entry, audit=_audit(entry.record, audit_path(path)))
+                entries[path.parent.name] = replace(entry, audit=audit_of(entry.record, audit_path(path)))
             except WslbenchError as error:
                 problems.append(f"{audit_path(path)}: {error}")
         checker.save()
@@ -237,8 +237,14 @@ def _with_floors(task: Task, folders: Sequence[Path]) -> Path:
     return next(having, committed)
 
 
-def _audit(record: ResultRecord, path: Path) -> AuditRecord | None:
-    """The audit that belongs to a result, which stands already; None where there is none."""
+def audit_of(record: ResultRecord, path: Path) -> AuditRecord | None:
+    """The audit that belongs to a result, which stands already; None where there is none.
+
+    Raises
+    ------
+    ResultError
+        If there is one that cannot be read, is of something else, or is stale.
+    """
     if not path.is_file():
         return None
     audit = read_audit(path)

@@ -17,6 +17,7 @@ from wslbench.leaderboard.site.html import render
 from wslbench.leaderboard.site.suite_tables import (
     cost_picture,
     headline_map,
+    improvement_map,
     recall_map,
     standings_of,
     standings_table,
@@ -40,6 +41,7 @@ class Suite(NamedTuple):
     stability: float | None
     standings: Table
     headlines: Table
+    improvement: Table | None
     recall: Table | None
     cost: Markup | None
     whole: Sequence[tuple[str, str | None, Table]]
@@ -113,6 +115,7 @@ def _suite(name: str, boards: Sequence[TaskBoard], data: Data, addresses: Addres
         None if aggregate is None else aggregate["stability"],
         standings_table(standings, name, addresses),
         headline_map(standings, data, name, addresses),
+        improvement_map(data, name, addresses),
         recall_map(standings, data, name, addresses),
         cost_picture(standings, name, addresses),
         whole,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from markupsafe import Markup, escape
 
 from wslbench.annotation.report.record import printable
 from wslbench.leaderboard.columns import number, with_ends
@@ -45,5 +46,14 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "ends": lambda estimate: with_ends(*estimate[:3])}
+    environment.filters |= {
+        "number": number,
+        "ends": lambda estimate: with_ends(*estimate[:3]),
+        "breakable": lambda text: breakable(str(escape(visible(text)))),
+    }
     return environment
+
+
+def breakable(html: str) -> Markup:
+    """Escaped text whose long names break where their words do."""
+    return Markup(html.replace("_", "_<wbr>").replace("@", "<wbr>@"))  # a caller has escaped it

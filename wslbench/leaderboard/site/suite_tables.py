@@ -8,6 +8,7 @@ from statistics import median
 
 from markupsafe import Markup
 
+from wslbench.leaderboard.across import MOST_SHOWN
 from wslbench.leaderboard.columns import NOTHING, heading, number, seconds, with_ends
 from wslbench.leaderboard.export import Data
 from wslbench.leaderboard.site.addresses import Addresses
@@ -35,6 +36,7 @@ class Standing:
     role: str
     rows: Mapping[str, Data]
     mean_rank: Ends
+    mean_rank_over_tasks: Ends
     first: float | None
     tasks: int
 
@@ -76,6 +78,12 @@ COLUMNS: Sequence[SuiteColumn] = (
         lambda standing: standing.mean_rank,
     ),
     SuiteColumn(
+        "on other tasks",
+        "The mean rank with its 95 % interval if other targets had been asked for as well, each with all its splits",
+        lambda standing: with_ends(*standing.mean_rank_over_tasks),
+        lambda standing: standing.mean_rank_over_tasks,
+    ),
+    SuiteColumn(
         "first %",
         "How often its mean rank is the lowest when tasks and held-out units are drawn anew",
         lambda standing: NOTHING if standing.first is None else f"{100 * standing.first:.0f}",
@@ -114,13 +122,16 @@ def standings_of(data: Data, suite: str) -> list[Standing]:
         if task["id"] in members:
             for row in task["rows"]:
                 rows.setdefault(row["method"], {})[task["id"]] = row
+    nothing = (None, None, None)
     ranks: Mapping[str, Ends] = {} if aggregate is None else aggregate["mean_rank"]
+    wider: Mapping[str, Ends] = {} if aggregate is None else aggregate["mean_rank_over_tasks"]
     found = [
         Standing(
             name,
             data["methods"][name]["role"],
             found,
-            ranks.get(name, (None, None, None)),
+            ranks.get(name, nothing),
+            wider.get(name, nothing),
             None if aggregate is None else aggregate["first"].get(name),
             len(members),
         )
@@ -158,6 +169,27 @@ def headline_map(standings: Sequence[Standing], data: Data, suite: str, addresse
         lines.append(Line(cells, standing.role))
     headings = [Heading("method", False), *(_task_heading(task, addresses) for task in tasks)]
     return Table(f"Headlines of all tasks of the suite {suite}", headings, lines, "heat wide")
+
+
+def improvement_map(data: Data, suite: str, addresses: Addresses) -> Table | None:
+    """Probability that the row's method scores higher than the column's; None where nothing is put together."""
+    aggregate = data["aggregates"].get(suite)
+    if aggregate is None:
+        return None
+    names = aggregate["methods"][:MOST_SHOWN]
+    lines = []
+    for place, one in enumerate(names):
+        cells = [Cell(one, link=addresses.method(one), style="name")]
+        for other in range(len(names)):
+            chance, low, high = (
+                aggregate[end][place][other] for end in ("improvement", "improvement_low", "improvement_high")
+            )
+            told = "" if low <= 0.5 <= high else " first"
+            said = Cell(number(chance), style=f"{share_step(chance)}{told}", title=f"[{number(low)}, {number(high)}]")
+            cells.append(Cell(NOTHING) if place == other else said)
+        lines.append(Line(cells, data["methods"][one]["role"]))
+    headings = [Heading("row over column", False), *(Heading(name) for name in names)]
+    return Table(f"Probability of improvement in the suite {suite}", headings, lines, "heat wide")
 
 
 def recall_map(standings: Sequence[Standing], data: Data, suite: str, addresses: Addresses) -> Table | None:

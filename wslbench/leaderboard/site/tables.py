@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from markupsafe import Markup, escape
 
-from wslbench.leaderboard.site.html import visible
+from wslbench.leaderboard.site.html import breakable, visible
 
 Step = Literal["", "b1", "b2", "b3", "w1", "w2", "w3", "s0", "s1", "s2", "s3", "s4", "s5"]
 """How a cell of a heat map is filled: better or worse by three steps, or a share by six."""
@@ -101,8 +101,8 @@ def _cell(cell: Cell, words: bool) -> str:
     if words and not style:
         style = "text"
     inside = _text(text)
-    if style == "name":  # long names break where their words do
-        inside = inside.replace("_", "_<wbr>").replace("@", "<wbr>@")
+    if style == "name":
+        inside = breakable(inside)
     if link:
         inside = f'<a href="{_text(link)}">{inside}</a>'
     if mark:

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from wslbench.evaluation.floors import LEGAL_FLOORS
 from wslbench.leaderboard.board import TaskBoard
 from wslbench.leaderboard.columns import heading, number, seconds
 from wslbench.leaderboard.export import Data
@@ -34,6 +35,7 @@ def task_page(board: TaskBoard, data: Data, task: Data, addresses: Addresses) ->
         zoo_link=addresses.zoo(task["zoo"]),
         tested_link=None if task["tested_on"] is None else addresses.zoo(task["tested_on"]),
         siblings=_siblings(data, task, addresses),
+        floors=_floors(task, addresses),
         ceilings=[
             (name, CEILINGS.get(name, ""), metrics[task["headline"]])
             for name, metrics in task["ceilings"].items()
@@ -49,6 +51,17 @@ def task_page(board: TaskBoard, data: Data, task: Data, addresses: Addresses) ->
         failures=[(row, addresses.method(row["method"])) for row in task["rows"] if row["status"] != "ok"],
         warnings=_warnings(task["rows"]),
     )
+
+
+def _floors(task: Data, addresses: Addresses) -> list[tuple[str, str | None, Sequence[float | None]]]:
+    """Legal floors with a value, the best one first."""
+    sign = -1 if METRICS[task["headline"]].higher_is_better else 1
+    found = [
+        (row["method"], addresses.method(row["method"]), row["metrics"][task["headline"]])
+        for row in task["rows"]
+        if row["method"] in LEGAL_FLOORS and row["metrics"][task["headline"]][0] is not None
+    ]
+    return sorted(found, key=lambda each: sign * each[2][0])
 
 
 def phase_table(task: Data, data: Data, addresses: Addresses) -> Table | None:

@@ -24,6 +24,7 @@ _MEANINGS = {
     "new load": "The headline of the same target where whole loads are held out",
     "new temp.": "The headline of the same target where whole temperatures are held out",
     "worst phase": "The phase with the least recall, or the largest error over the target's standard deviation",
+    "seed sd": "Standard deviation of the headline over the method's seeds, which is not in the interval",
     "covers": "Share of the models that the method supports; the others are predicted by chance",
     "drop perm. · scal.": "What the headline loses when hidden units are permuted, and when they are scaled",
     "fit s": "Seconds of fit over all folds, a seed",

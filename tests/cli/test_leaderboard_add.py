@@ -1,0 +1,282 @@
+"""``wslbench leaderboard add``: what stands comes in, and what CONTRIBUTING says is refused changes nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.cli.conftest import TASK, Desk, contents
+from tests.leaderboard.boards import commit
+from wslbench.evaluation.predictions import hash_predictions
+from wslbench.evaluation.result_files import read_record
+
+Change = Callable[[Path], object]
+
+
+def edited(**fields: object) -> Change:
+    """An edit of a record as an editor makes it, all else as it was; ``a__b=1`` is ``record["a"]["b"] = 1``."""
+
+    def change(path: Path) -> None:
+        record: dict[str, Any] = json.loads(path.read_text())
+        for place, value in fields.items():
+            *outer, last = place.split("__")
+            inside = record
+            for step in outer:
+                inside = inside[step]
+            inside[last] = value
+        path.write_text(json.dumps(record, indent=2) + "\n")
+
+    return change
+
+
+def better_predictions(path: Path) -> None:
+    """Predictions moved half-way to the truth."""
+    table = pd.read_parquet(path.with_suffix(".parquet"))
+    table["prediction"] = (table["prediction"] + table["target"]) / 2
+    table.to_parquet(path.with_suffix(".parquet"))
+
+
+def better_predictions_and_their_hash(path: Path) -> None:
+    better_predictions(path)
+    edited(provenance__predictions=hash_predictions(pd.read_parquet(path.with_suffix(".parquet"))))(path)
+
+
+def without_a_row(path: Path) -> None:
+    """The worst prediction left out, and the hash mended."""
+    table = pd.read_parquet(path.with_suffix(".parquet"))
+    table = table.drop((table["prediction"] - table["target"]).abs().idxmax())
+    table.to_parquet(path.with_suffix(".parquet"))
+    edited(provenance__predictions=hash_predictions(table))(path)
+
+
+def no_table(path: Path) -> None:
+    path.with_suffix(".parquet").write_bytes(b"\x80\x04K*.")  # a pickle
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def of_another_task(path: Path) -> None:
+    for file in (path, path.with_suffix(".parquet")):
+        file.rename(file.with_name(file.name.replace("loss-gap", "phase")))
+
+
+def of_no_task(path: Path) -> None:
+    for file in (path, path.with_suffix(".parquet")):
+        file.rename(file.with_name(file.name.replace("loss-gap", "beauty")))
+
+
+def under_another_folder(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("yours"))
+
+
+def an_audit_of_nothing(path: Path) -> None:
+    (path.parent / "audit").mkdir()
+    (path.parent / "audit" / path.name).write_text("{}")
+
+
+STALE = "stale: it was made with another {}; evaluate the method again"
+# The rows of CONTRIBUTING's table, in its order; all but those about what the board has already.
+REFUSED: dict[str, tuple[Change, str]] = {
+    "stale: task": (edited(provenance__task="0" * 64), STALE.format("task")),
+    "stale: weights": (edited(provenance__weights="0" * 64), STALE.format("weights")),
+    "stale: annotations": (edited(provenance__annotations="0" * 64), STALE.format("annotations")),
+    "stale: split": (edited(provenance__split="0" * 64), STALE.format("split")),
+    "tampered: predictions": (better_predictions, "are not those that the record was made from"),
+    "tampered: predictions and their hash": (
+        better_predictions_and_their_hash,
+        "does not follow from its predictions, and",
+    ),
+    "tampered: a row left out": (without_a_row, "do not hold each of its 30 models once in every seed"),
+    "edited: headline": (
+        edited(metrics__kendall_tau__value=0.99),
+        "metrics.kendall_tau.value does not follow from its predictions",
+    ),
+    "edited: end of an interval": (edited(metrics__mae__low=0.0), "metrics.mae.low does not follow"),
+    "edited: lift": (edited(lift__low=0.5), "lift.low does not follow from its predictions"),
+    "edited: a floor": (edited(floors__chance__kendall_tau__value=-1.0), "floors.chance.kendall_tau.value does not"),
+    "edited: worst phase": (edited(worst_phase=None), "worst_phase does not follow from its predictions"),
+    "edited: cost": (edited(cost__fit_seconds=0.1), "cost does not follow from its units"),
+    "edited: coverage": (edited(coverage=0.5), "coverage does not follow from its units"),
+    "edited: status": (edited(status="timeout"), "status does not follow from its units"),
+    "edited: units": (edited(units=[]), "its units are not one for each fold and seed"),
+    "edited: seeds": (edited(seeds=[7]), "its units are not one for each fold and seed"),
+    "edited: tier": (edited(tier="verified"), "it says that it was verified"),
+    "edited: another name": (edited(method__name="yours"), "not of its file's name"),
+    "edited: a field more": (edited(blessed=True), "blessed: Extra inputs are not permitted"),
+    "edited: schema": (edited(schema_version=3), "schema_version"),
+    "edited: layout alone": (lambda path: path.write_text(path.read_text() + "\n"), "or edited by hand"),
+    "damaged": (cut_off, "is not a record of this version"),
+    "older rules": (edited(provenance__scoring=1), "`wslbench leaderboard rescore DIR` scores it anew"),
+    "newer rules": (edited(provenance__scoring=99), "update wslbench"),
+    "other floors": (edited(provenance__floors={}), "`wslbench leaderboard rescore DIR` scores it anew"),
+    "half: no predictions": (lambda path: path.with_suffix(".parquet").unlink(), "the predictions {} are missing"),
+    "half: a pickle for predictions": (no_table, "the predictions cannot be read"),
+    "misplaced: task": (of_another_task, "not of its file's name"),
+    "misplaced: method": (under_another_folder, "not of its file's name"),
+    "misplaced: no such task": (of_no_task, "beauty"),
+    "audit: none": (an_audit_of_nothing, "is not a record of this version"),
+}
+
+
+def mine(desk: Desk) -> Path:
+    return desk.submitted / "mine" / f"{TASK}.json"
+
+
+@pytest.mark.parametrize(("change", "expected"), REFUSED.values(), ids=REFUSED)
+def test_what_does_not_stand_is_refused_with_the_reason_and_the_board_stays(
+    change: Change, expected: str, desk: Desk
+) -> None:
+    change(mine(desk))
+    before = contents(desk.board)
+    said = desk.run("add", desk.submitted, "--replace")
+    assert said.code == 1
+    (line,) = [line for line in said.out.splitlines() if line.startswith("refused ")]
+    assert expected.format(mine(desk).with_suffix(".parquet")).lower() in line.lower()
+    assert str(desk.submitted) in line
+    assert said.out.endswith("0 added, 0 there already, 1 refused.\n")
+    assert contents(desk.board) == before
+
+
+def test_what_stands_is_added_byte_for_byte_and_once(desk: Desk) -> None:
+    before, sent = contents(desk.board), contents(desk.submitted)
+    said = desk.run("add", desk.submitted)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.endswith("1 added, 0 there already, 0 refused.\n")
+    assert contents(desk.board) == before | sent
+    again = desk.run("add", desk.submitted / "mine")
+    assert again.code == 0
+    assert again.out.endswith("0 added, 1 there already, 0 refused.\n")
+    assert desk.run("verify", desk.board).code == 0
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(desk: Desk) -> None:
+    before = contents(desk.board)
+    said = desk.run("add", desk.submitted, "--dry-run")
+    assert said.code == 0
+    assert f"would add  {desk.board / 'mine' / mine(desk).name}" in said.out
+    assert said.out.endswith("1 would be added, 0 there already, 0 refused.\n")
+    edited(coverage=0.5)(mine(desk))
+    assert desk.run("add", desk.submitted, "--dry-run").code == 1
+    assert contents(desk.board) == before
+
+
+def test_another_folder_may_be_named_and_its_floors_count(desk: Desk, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(desk.board, copy)
+    before = contents(desk.board)
+    assert desk.run("add", desk.submitted, "--to", copy).code == 0
+    assert contents(desk.board) == before
+    assert (copy / "mine" / mine(desk).name).is_file()
+    shutil.rmtree(copy / "mine")
+    shutil.rmtree(copy / "chance")
+    said = desk.run("add", desk.submitted, "--to", copy)
+    assert said.code == 1
+    assert "beside other floors" in said.out
+
+
+def test_a_result_takes_the_place_of_another_only_when_told_to(desk: Desk) -> None:
+    desk.run("add", desk.submitted)
+    commit(desk.book[TASK], desk.zoo, desk.board, "newer", 0.2, seed=5)
+    shutil.rmtree(desk.submitted)
+    shutil.move(desk.board / "newer", desk.submitted / "mine")
+    edited(method__name="mine", method__file="mine.py")(mine(desk))
+    mine(desk).write_text(read_record(mine(desk)).model_dump_json(indent=2) + "\n")
+    before, sent = contents(desk.board), contents(desk.submitted)
+    said = desk.run("add", desk.submitted)
+    assert said.code == 1
+    assert "is there already and is another; --replace puts this one in its place" in said.out
+    assert contents(desk.board) == before
+    assert desk.run("add", desk.submitted, "--replace", "--dry-run").code == 0
+    assert contents(desk.board) == before
+    assert desk.run("add", desk.submitted, "--replace").code == 0
+    assert contents(desk.board) == before | sent
+
+
+def test_a_copy_under_another_name_is_refused(desk: Desk) -> None:
+    desk.run("add", desk.submitted)
+    (desk.submitted / "mine").rename(desk.submitted / "yours")
+    path = desk.submitted / "yours" / f"{TASK}.json"
+    edited(method__name="yours")(path)
+    path.write_text(read_record(path).model_dump_json(indent=2) + "\n")
+    said = desk.run("add", desk.submitted)
+    assert said.code == 1
+    assert "it is the result of mine under another name" in said.out
+    assert not (desk.board / "yours").exists()
+
+
+def test_one_that_is_refused_does_not_keep_the_others_out(desk: Desk) -> None:
+    shutil.copytree(desk.board / "bad", desk.submitted / "bad")
+    edited(metrics__kendall_tau__value=0.99)(desk.submitted / "bad" / f"{TASK}.json")
+    (desk.submitted / "half").mkdir()
+    (desk.submitted / "half" / f"{TASK}.parquet").write_bytes(b"")
+    said = desk.run("add", desk.submitted)
+    assert said.code == 1
+    assert said.out.endswith("1 added, 0 there already, 2 refused.\n")
+    assert "half/tiny-cnn.loss-gap.parquet: there is no record beside these predictions" in said.out
+
+
+def test_the_audit_comes_along(desk: Desk, tmp_path: Path) -> None:
+    audit = desk.submitted / "mine" / "audit" / mine(desk).name
+    audit.parent.mkdir()
+    audit.write_text(audit_of(mine(desk)))
+    assert desk.run("add", desk.submitted).code == 0
+    assert (desk.board / "mine" / "audit" / audit.name).read_bytes() == audit.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"task": "tiny-cnn.phase"}, "the audit is of mine on tiny-cnn.phase"),
+        ({"method__name": "yours"}, "the audit is of yours"),
+        ({"provenance__method": "0" * 64}, "stale: it was made with another method; audit the method again"),
+    ],
+)
+def test_an_audit_of_something_else_is_refused_with_its_result(fields: dict, expected: str, desk: Desk) -> None:
+    audit = desk.submitted / "mine" / "audit" / mine(desk).name
+    audit.parent.mkdir()
+    audit.write_text(audit_of(mine(desk)))
+    edited(**fields)(audit)
+    before = contents(desk.board)
+    said = desk.run("add", desk.submitted)
+    assert said.code == 1
+    assert expected in said.out
+    assert contents(desk.board) == before
+
+
+def audit_of(path: Path) -> str:
+    """An audit that belongs to a result, and has nothing to say."""
+    record = read_record(path)
+    hashes = record.provenance.model_dump(include={"task", "weights", "annotations", "split", "method", "evaluator"})
+    audit = {
+        "schema_version": 1,
+        "method": record.method.model_dump(),
+        "task": record.task.id,
+        "metric": record.task.headline,
+        "status": "timeout",
+        "message": "too slow",
+        "created": "2026-01-01T00:00:00Z",
+        "seeds": [0],
+        "draws": 1,
+        "coverage": 1.0,
+        "score": {"value": None, "low": None, "high": None},
+        "permutation": None,
+        "scaling": None,
+        "provenance": hashes,
+    }
+    return json.dumps(audit, indent=2)
+
+
+def test_nothing_to_add_and_nowhere_to_look_are_errors(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for source, expected in (("empty", "There is no result in"), ("nowhere", "There is no results folder")):
+        said = desk.run("add", tmp_path / source)
+        assert (said.code, said.out) == (2, "")
+        assert said.err.startswith(f"error: {expected}")
