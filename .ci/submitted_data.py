@@ -4,7 +4,9 @@
 
 Writes OUT/METHOD/TASK.json, .parquet and audit/TASK.json for every result of which BASE...HEAD touches a file, all
 three as HEAD has them: half of a pair cannot be judged. Leaves with 1, after naming each, if something under
-leaderboard/results is no result: another name, a link, a program, a file too large. Uses the standard library alone.
+leaderboard/results is no result (another name, a link, a program, a file too large), or if anything under
+leaderboard/verified differs: its targets are taken on trust, so that maintainers alone write there. Uses the standard
+library alone.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import sys
 from pathlib import Path
 
 RESULTS = "leaderboard/results"
+VERIFIED = "leaderboard/verified"
 PATH = re.compile(
     rf"{RESULTS}/(?P<method>[A-Za-z0-9_][\w.-]*)/(?P<audit>audit/)?(?P<task>[A-Za-z0-9][\w.@-]*)\.(?P<kind>json|parquet)",
     re.ASCII,
@@ -25,8 +28,8 @@ LARGEST = 20_000_000  # bytes
 def main(base: str, head: str, out: Path) -> int:
     """Copy, say what was copied, and return the exit code."""
     wanted: set[str] = set()
-    refused: list[str] = []
-    for status, path in changes(base, head):
+    refused = [f"{path!r}: verifications are maintainers' to write" for _, path in changes(base, head, VERIFIED)]
+    for status, path in changes(base, head, RESULTS):
         found = PATH.fullmatch(path)
         if found is None or (found["audit"] and found["kind"] != "json"):
             refused.append(
@@ -45,10 +48,10 @@ def main(base: str, head: str, out: Path) -> int:
     return 1 if refused else 0
 
 
-def changes(base: str, head: str) -> list[tuple[str, str]]:
-    """Status and path of every file under results that differs from where the pull request began."""
+def changes(base: str, head: str, folder: str) -> list[tuple[str, str]]:
+    """Status and path of every file in a folder that differs from where the pull request began."""
     range_ = f"{base}...{head}"
-    fields = git("diff", "--name-status", "--no-renames", "-z", range_, "--", RESULTS).decode(errors="replace")
+    fields = git("diff", "--name-status", "--no-renames", "-z", range_, "--", folder).decode(errors="replace")
     parts = fields.split("\0")
     return list(zip(parts[0::2], parts[1::2], strict=False))
 

@@ -40,6 +40,7 @@ def test_the_wheel_holds_tasks_baselines_results_zoos_recipes_and_templates(whee
     assert {"wslbench/py.typed", "wslbench/cli/__init__.py", "wslbench/_bundled/tasks.yaml"} <= names
     assert {f"wslbench/_bundled/baselines/{name}" for name in files_below(ROOT / "baselines")} <= names
     assert {f"wslbench/_bundled/results/{name}" for name in files_below(ROOT / "leaderboard" / "results")} <= names
+    assert {f"wslbench/_bundled/verified/{name}" for name in files_below(ROOT / "leaderboard" / "verified")} <= names
     assert {f"wslbench/zoos/{name}" for name in files_below(embedded_zoos_path())} <= names
     assert {
         f"wslbench/{folder}/{name}"
@@ -82,6 +83,7 @@ def test_bundled_files_are_found_in_a_checkout() -> None:
     assert bundled_path("tasks.yaml") == ROOT / "tasks.yaml"
     assert bundled_path("baselines") == ROOT / "baselines"
     assert bundled_path("results") == ROOT / "leaderboard" / "results"
+    assert bundled_path("verified") == ROOT / "leaderboard" / "verified"
 
 
 def test_bundled_files_are_found_in_an_installed_wheel(wheel: Path, tmp_path: Path) -> None:

@@ -87,6 +87,13 @@ def test_results_and_audits_are_valid() -> None:
             against.validate(present(record) if name == "result" else record)
 
 
+def test_verifications_are_valid() -> None:
+    """None have to be there."""
+    for name, pattern in (("regrown-card", "*/zoo.json"), ("gap", "*/results/*/gap/*.json")):
+        for path in sorted(bundled_path("verified").glob(pattern)):
+            validator(name).validate(document(path))
+
+
 def refused(name: str, content: Document, change: Callable[[Document], object]) -> str:
     """What the validator says of a document that it accepts, once it is changed."""
     against = validator(name)

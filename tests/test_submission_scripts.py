@@ -154,6 +154,17 @@ def test_what_is_no_result_is_refused(
     assert (files, code) == ({}, 1)
 
 
+@pytest.mark.parametrize("name", ["zoo-0123456789ab/targets/zoo.phase.parquet", "README.md"])
+def test_no_submission_writes_verifications(name: str, repository: Repository) -> None:
+    """What verified results are scored against is taken on trust: nobody may send it along with a result."""
+    repository.write(f"{RESULTS}/new/zoo.phase.json", "{}")
+    repository.write(f"leaderboard/verified/{name}", "forged")
+    files, (line,), code = copied(repository)
+    assert f"leaderboard/verified/{name}" in line
+    assert "maintainers" in line
+    assert (files, code) == ({"new/zoo.phase.json": "{}"}, 1)
+
+
 def changed_methods(repository: Repository) -> list[str]:
     repository.commit()
     done = repository.run("submitted_methods.py", "base", "submission")

@@ -114,7 +114,8 @@ def test_tests_are_what_ci_run_does_on_the_oldest_and_a_newer_python() -> None:
 
 
 def test_submissions_are_pull_requests_that_touch_results_or_methods() -> None:
-    assert triggers(submission()) == {"pull_request": {"paths": ["leaderboard/results/**", "baselines/**"]}}
+    paths = ["leaderboard/results/**", "leaderboard/verified/**", "baselines/**"]
+    assert triggers(submission()) == {"pull_request": {"paths": paths}}
     assert set(submission()["jobs"]) == {"data", "methods"}
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-BundledName = Literal["tasks.yaml", "baselines", "results", "comparators"]
+BundledName = Literal["tasks.yaml", "baselines", "results", "verified", "comparators"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _IN_CHECKOUT: dict[str, str] = {
     "tasks.yaml": "tasks.yaml",
     "baselines": "baselines",
     "results": "leaderboard/results",
+    "verified": "leaderboard/verified",
     "comparators": "leaderboard/comparators",
 }
 

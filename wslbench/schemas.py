@@ -1,4 +1,4 @@
-"""JSON Schemas of what people write and send: results, audits, task files, recipes, zoo cards.
+"""JSON Schemas of what people write and send: results, audits, verifications, task files, recipes, zoo cards.
 
 They follow from the models that wslbench itself reads these files with. A schema knows form alone: what needs another
 file, or two fields at once (a suite's members, whether a recipe's schedule suits its check), the commands check.
@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from wslbench.errors import WslbenchError
 from wslbench.evaluation.audit_schema import AuditRecord
 from wslbench.evaluation.result_schema import ResultRecord
+from wslbench.evaluation.verified_schema import GapRecord, RegrownCard
 from wslbench.population.recipe import Recipe
 from wslbench.tasks.schema import TasksFile
 from wslbench.zoo.atomic import write_text
@@ -34,6 +35,14 @@ def _result() -> JsonSchema:
 
 def _audit() -> JsonSchema:
     return _of(AuditRecord, "Audit record of wslbench (leaderboard/results/METHOD/audit/TASK.json)")
+
+
+def _regrown_card() -> JsonSchema:
+    return _of(RegrownCard, "Card of a re-grown zoo of wslbench (leaderboard/verified/ZOO-COMMITMENT/zoo.json)")
+
+
+def _gap() -> JsonSchema:
+    return _of(GapRecord, "Gap of wslbench (leaderboard/verified/ZOO-COMMITMENT/results/METHOD/gap/TASK.json)")
 
 
 def _tasks() -> JsonSchema:
@@ -67,7 +76,15 @@ def _recipe() -> JsonSchema:
 
 
 SCHEMAS: Final[Mapping[str, Callable[[], JsonSchema]]] = MappingProxyType(
-    {"result": _result, "audit": _audit, "tasks": _tasks, "recipe": _recipe, "zoo-card": _zoo_card}
+    {
+        "result": _result,
+        "audit": _audit,
+        "regrown-card": _regrown_card,
+        "gap": _gap,
+        "tasks": _tasks,
+        "recipe": _recipe,
+        "zoo-card": _zoo_card,
+    }
 )
 """What makes each schema, by name."""
 

@@ -20,6 +20,7 @@ import pytest
 from tests.evaluation.conftest import NUMBERS_UNIT, RunMethod, WriteMethod
 from tests.tasks.declared import tiny_tasks
 from tests.zoos import NAME
+from wslbench.bundled import bundled_path
 from wslbench.errors import WslbenchError
 from wslbench.evaluation import Limits, Progress, ResultRecord, Settings, bubblewrap, evaluate
 from wslbench.evaluation.launcher import Launcher
@@ -286,6 +287,15 @@ def test_data_sets_are_seen_by_those_alone_who_may(write_method: WriteMethod, ma
     own = sandbox_for(read_method_file(write_method(method())), 2**20, may_see_data=may_see_data)
     listed = subprocess.run([*own.command_line(), "ls", *bundled_data()], capture_output=True, text=True, check=True)
     assert ("digits.csv.gz" in listed.stdout) == may_see_data
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_what_ships_and_holds_answers_looks_empty(write_method: WriteMethod) -> None:
+    own = sandbox_for(read_method_file(write_method(method())), 2**20)
+    for name in ("results", "verified", "comparators"):
+        assert next(bundled_path(name).iterdir())
+        listed = subprocess.run([*own.command_line(), "ls", bundled_path(name)], capture_output=True, check=False)
+        assert listed.stdout == b""
 
 
 def test_what_the_sandbox_does_not_have_is_said_at_once() -> None:

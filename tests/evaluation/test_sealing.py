@@ -147,6 +147,7 @@ def test_a_refused_write_looks_like_a_read_only_disk(run_method: RunMethod) -> N
     "read",
     [
         "open(wslbench.bundled.bundled_path('results') / 'chance' / 'x.parquet', 'rb')",
+        "(wslbench.bundled.bundled_path('verified') / 'README.md').read_text()",
         "(wslbench.bundled.embedded_zoos_path() / 'digits-cnn' / 'models.parquet').read_bytes()",
         "os.open(str(wslbench.bundled.embedded_zoos_path()) + '/../zoos/digits-cnn/splits/x', os.O_RDONLY)",
     ],

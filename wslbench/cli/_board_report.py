@@ -26,7 +26,13 @@ def print_boards(boards: Sequence[TaskBoard], found: Results) -> None:
     console = Console()
     for board in (board for board in boards if board.records):
         console.print(
-            render_task_table(board.records, board.standings.ranks, audits=board.audits, elsewhere=board.elsewhere)
+            render_task_table(
+                board.records,
+                board.standings.ranks,
+                audits=board.audits,
+                elsewhere=board.elsewhere,
+                verified=board.verified,
+            )
         )
         smallest = board.standings.resolvable
         if smallest is not None:

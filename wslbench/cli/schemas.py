@@ -13,7 +13,7 @@ def schemas(
         Path, typer.Option("--out", metavar="DIR", help="Folder for the schemas; in a checkout, the committed ones.")
     ] = Path("docs/schemas"),
 ) -> None:
-    """Write the JSON Schemas of results, audits, task files, recipes and zoo cards.
+    """Write the JSON Schemas of results, audits, verifications, task files, recipes and zoo cards.
 
     For editors and for tools that are not Python; `wslbench tasks validate` and its like check more than form.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,22 +47,45 @@ def verify(
     retry_failures: Annotated[
         bool, typer.Option("--retry-failures", help="Run again what failed in an earlier call.")
     ] = False,
+    floors: Annotated[
+        bool, typer.Option("--floors", help="Verify the floors and the oracle first, so that results have a lift.")
+    ] = False,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--into",
+            metavar="DIR",
+            help="Take what was verified into this folder of verified results (maintainers: leaderboard/verified).",
+        ),
+    ] = None,
+    attested_by: Annotated[
+        str | None,
+        typer.Option("--attested-by", metavar="NAME", help="With --into: who says that the secret was one."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print scores and gaps as JSON, and nothing else on standard output.")
+    ] = False,
 ) -> None:
     """Evaluate a method in the sandbox on public zoos, and on the same zoos grown again from a secret.
 
     What a method has memorised of public networks is worth nothing on networks that nobody has seen: the gap between
     the two scores. Writes DIR/WAY/METHOD/TASK.json and .parquet for three ways: public (as ever), regrown (fit on the
     public zoo, tested on the other), refitted (fit and tested on the other). Zoos are grown once, and everything goes
-    on where it was when the same command is given again. Leaves with 1 if the method failed somewhere, with 2 if it
+    on where it was when the same command is given again. With --into, the results of the re-grown zoo are taken into a
+    folder of verified results, which the leaderboard shows. Leaves with 1 if the method failed somewhere, with 2 if it
     could not be evaluated at all.
     """
+    if (into is None) != (attested_by is None):
+        raise typer.BadParameter("--into and --attested-by go together: somebody has to stand for the secret.")
     limits = timeout, memory_bytes(max_memory)
 
     from wslbench.cli._evaluation_report import failure_paragraphs, progress
+    from wslbench.errors import ResultError
     from wslbench.evaluation import Limits, Settings
     from wslbench.evaluation.evaluator import DEFAULT_SUITE
     from wslbench.evaluation.method_file import read_method_file
     from wslbench.evaluation.tier import isolation_for
+    from wslbench.evaluation.verified_files import Attestation, publish, refuse_disclosed
     from wslbench.evaluation.verifier import verify_method
     from wslbench.tasks import load_tasks
     from wslbench.zoo import load_zoo
@@ -72,21 +96,70 @@ def verify(
     settings = Settings(jobs, Limits(*limits), "cpu", retry_failures, isolation="sandbox")
     note = isolation_for(settings.isolation, settings.device).note
     if note:
+        if into is not None:
+            raise ResultError(f"{note} Nothing can be verified here, and --into takes nothing else.")
         typer.echo(f"{note} No result will be `verified`.", err=True)
     public = {name: load_zoo(name) for name in dict.fromkeys(each.zoo for each in chosen)}
+    if into is not None:
+        for name in public:
+            refuse_disclosed(into, name, secret.commitment)
     recipes = {name: _recipe_of(zoo) for name, zoo in public.items()}  # all of them, before the first is grown
     regrown = {name: _grown_again(recipe, secret, zoo_cache.absolute(), jobs) for name, recipe in recipes.items()}
-    with progress() as on_progress:
-        hidden = seed_secret.absolute(), zoo_cache.absolute()
-        found = verify_method(
-            method, chosen, public, regrown, seeds, out, settings, hidden=hidden, on_progress=on_progress
-        )
-    _print_table(found, out)
+    hidden = seed_secret.absolute(), zoo_cache.absolute()
+    # Twice: each floor is held against the others, too, which the first time are not there yet. Nothing runs again.
+    methods: list[str | Path] = [*(_floors(method) * 2 if floors else []), method]
+    latest: dict[tuple[str | Path, str], Verification] = {}
+    for each in methods:
+        with progress() as on_progress:
+            verified = verify_method(
+                each, chosen, public, regrown, seeds, out, settings, hidden=hidden, on_progress=on_progress
+            )
+        latest |= {(each, found.task): found for found in verified}
+    found = list(latest.values())
+    if into is not None and attested_by is not None:
+        drawn = datetime.fromtimestamp(seed_secret.stat().st_mtime, UTC)
+        publish(found, public, regrown, out, into, Attestation(drawn, attested_by))
+    if as_json:
+        typer.echo(_as_json(found))
+    else:
+        _print_table(found, out if into is None else into)
     failures = failure_paragraphs([record for each in found for record in each.records.values()])
     for paragraph in failures:
         typer.echo(paragraph, err=True)
     if failures:
         raise typer.Exit(1)
+
+
+def _floors(method: str) -> list[Path]:
+    """Files of the floors and the oracle, but for the method itself."""
+    from wslbench.bundled import bundled_path
+    from wslbench.evaluation.floors import FLOORS
+    from wslbench.evaluation.method_file import read_method_file
+
+    files = [bundled_path("baselines") / f"{name}.py" for name in FLOORS]
+    own = read_method_file(method).path.resolve()
+    return [file for file in files if file.resolve() != own]
+
+
+def _as_json(found: list[Verification]) -> str:
+    import json
+
+    content = [
+        {
+            "task": each.task,
+            "method": each.records["regrown"].method.name,
+            "metric": each.metric,
+            "tier": each.records["regrown"].tier,
+            "status": {way: record.status for way, record in each.records.items()},
+            "scores": {way: score.model_dump() for way, score in each.scores.items()},
+            "lift": {
+                way: None if record.lift is None else record.lift.model_dump() for way, record in each.records.items()
+            },
+            "gap": each.gap._asdict(),
+        }
+        for each in found
+    ]
+    return json.dumps(content, ensure_ascii=False)
 
 
 def _chosen(book: TaskBook, named: list[str], suite: str | None) -> list[Task]:
@@ -145,12 +218,14 @@ def _print_table(found: list[Verification], out: Path) -> None:
 
     console = Console()
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("task", "metric", "public", "re-grown", "gap", "fit again"):
-        table.add_column(heading, justify="left" if heading in ("task", "metric") else "right")
+    words = ("task", "method", "metric")
+    for heading in (*words, "public", "re-grown", "gap", "fit again"):
+        table.add_column(heading, justify="left" if heading in words else "right")
     for each in found:
         scores = each.scores
         table.add_row(
             escape(each.task),
+            escape(each.records["public"].method.name),
             METRICS[each.metric].label,
             with_interval(scores["public"]),
             with_interval(scores["regrown"]),

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wslbench.bundled import bundled_path, embedded_zoos_path
+from wslbench.bundled import BundledName, bundled_path, embedded_zoos_path
 from wslbench.evaluation import bubblewrap, interpreter
 from wslbench.evaluation.method_file import MethodFile
 from wslbench.evaluation.sealing import bundled_data
 
 # Of any wslbench that is in sight: others may be installed beside this one, for the system or in other environments.
 _PACKAGES: Final = (".", "lib/python3*/*-packages", "envs/*/lib/python3*/site-packages")
-_ANSWERS: Final = ("zoos", "_bundled/tasks.yaml", "_bundled/results", "_bundled/comparators")
+_SHIPPED: Final[tuple[BundledName, ...]] = ("tasks.yaml", "results", "verified", "comparators")
+_ANSWERS: Final = ("zoos", *(f"_bundled/{name}" for name in _SHIPPED))
 _SYSTEM: Final = (Path("/usr"), Path("/usr/local"))
 
 
@@ -66,11 +67,11 @@ def sandbox_for(
 
 def _shipped_answers(libraries: Iterable[Path]) -> Iterator[Path]:
     yield embedded_zoos_path()
-    for name in ("tasks.yaml", "results", "comparators"):
+    for name in _SHIPPED:
         yield bundled_path(name)
     # Of a checkout, whose history holds all that ever stood in it; it is in sight if a folder around it is.
     yield bundled_path("tasks.yaml").parent / ".git"
     for library in (*libraries, *_SYSTEM):
         for packages in _PACKAGES:
-            for name in _ANSWERS:
-                yield from library.glob(f"{packages}/wslbench/{name}")
+            for answers in _ANSWERS:
+                yield from library.glob(f"{packages}/wslbench/{answers}")

@@ -88,7 +88,8 @@ def seal_files(private: Path) -> Callable[[], None]:
     What has to be called for the data sets to be readable again: for generators of the track *with data*.
     """
     homes = tuple(_folder(path) for path in (private, private.resolve()))
-    hidden = tuple(_folder(path.resolve()) for path in (embedded_zoos_path(), bundled_path("results")))
+    answers = embedded_zoos_path(), bundled_path("results"), bundled_path("verified")
+    hidden = tuple(_folder(path.resolve()) for path in answers)
     data = bundled_data()
 
     def allow_data() -> None:

@@ -72,8 +72,10 @@ written. It stops what the sandbox cannot:
   can (``docs/isolation.md``).
 
 It is worth what the secret is worth: whoever knows it can grow the same zoo. So a maintainer draws it after the method
-was sent, and may show it once the zoo is no longer used: its card holds a commitment. It cannot stop a method that was
-tuned on the public test folds; but its score then falls where that was overfitting, and the gap shows it.
+was sent, and may show it once the zoo is no longer used: its card holds a commitment. The leaderboard works verified
+scores out again, from predictions and the re-grown models' targets, which are taken on trust until then. It cannot stop
+a method that was tuned on the public test folds; but its score then falls where that was overfitting, and the gap
+shows it.
 """
 
 from __future__ import annotations

@@ -7,28 +7,25 @@ seen: the part of a public score that does not come back there was memorised.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
-import numpy as np
-import numpy.typing as npt
+import pandas as pd
 
 from wslbench.errors import TaskError
 from wslbench.evaluation.assignment import Assignment
-from wslbench.evaluation.bootstrap import Resamples, draw_resamples, interval
+from wslbench.evaluation.bootstrap import draw_resamples
 from wslbench.evaluation.execution import Progress, Settings
-from wslbench.evaluation.findings import estimate, finite
+from wslbench.evaluation.findings import estimate
+from wslbench.evaluation.gap import Gap, gap_draws, gap_of, headline_draws
 from wslbench.evaluation.method_info import Declared
 from wslbench.evaluation.predictions import complete_predictions
 from wslbench.evaluation.result_schema import Estimate, ResultRecord
-from wslbench.evaluation.scoring import score
 from wslbench.evaluation.task_run import TaskRun
 from wslbench.evaluation.tier import Isolation
 from wslbench.evaluation.work import Wanted, work_on
 from wslbench.tasks import Problem, Task
-from wslbench.tasks.metrics.registry import METRICS
 from wslbench.tasks.regrown_problem import RegrownProblems, prepare_regrown
 
 if TYPE_CHECKING:
@@ -38,16 +35,6 @@ Way = Literal["public", "regrown", "refitted"]
 """How a task is put; see :class:`RegrownProblems`."""
 
 WAYS: Final[tuple[Way, ...]] = get_args(Way)
-
-FloatArray = npt.NDArray[np.float64]
-
-
-class Gap(NamedTuple):
-    """How much better a method is on the public zoo; above 0 throughout: it has memorised some of it."""
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 class Verification(NamedTuple):
@@ -61,6 +48,8 @@ class Verification(NamedTuple):
         By way. Records of the re-grown zoo are of the tier ``verified`` where their units ran in the sandbox.
     gap
         Public less re-grown, in the direction in which more is better; fit on the public zoo both times.
+    targets
+        The models of the re-grown zoo that were tested, as :class:`~wslbench.tasks.Problem` has them.
     """
 
     task: str
@@ -68,6 +57,7 @@ class Verification(NamedTuple):
     scores: Mapping[Way, Estimate]
     records: Mapping[Way, ResultRecord]
     gap: Gap
+    targets: pd.DataFrame
 
 
 def verify_method(
@@ -84,7 +74,8 @@ def verify_method(
 ) -> list[Verification]:
     """Evaluate a method on public and on re-grown zoos, and write its results.
 
-    They stand in ``<out>/<way>/<method>/``, each with a journal: the same call goes on where it was.
+    They stand in ``<out>/<way>/<method>/``, each with a journal: the same call goes on where it was. A lift is taken
+    over the floors that stand in the same folder, so that these are to be verified first.
 
     Parameters
     ----------
@@ -127,7 +118,7 @@ def verify_method(
             for run in work.finished:
                 if isinstance(run, TaskRun):
                     runs[way][run.id] = run
-                    records[way][run.id] = run.write(work.method, folder, None)
+                    records[way][run.id] = run.write(work.method, folder, folder)
     return [
         _verification(task, {way: runs[way][task.id] for way in WAYS}, {way: records[way][task.id] for way in WAYS})
         for task in tasks
@@ -156,25 +147,15 @@ def _pose(
 
 def _verification(task: Task, runs: Mapping[Way, TaskRun], records: Mapping[Way, ResultRecord]) -> Verification:
     resamples = draw_resamples(runs["public"].problem)
-    draws = {way: _headline(run, _same_units(run.problem, resamples)) for way, run in runs.items()}
-    sign = 1 if METRICS[task.headline].higher_is_better else -1
-    difference = sign * (draws["public"] - draws["regrown"]).mean(axis=0)
+    draws = {
+        way: headline_draws(run.problem, complete_predictions(run.problem, run.delivered(), run.seeds), resamples)
+        for way, run in runs.items()
+    }
     return Verification(
         task.id,
         task.headline,
         {way: estimate(values, resamples.tail) for way, values in draws.items()},
         records,
-        Gap(*(finite(number) for number in interval(difference, resamples.tail))),
+        gap_of(gap_draws(task.headline, draws["public"], draws["regrown"]), resamples.tail),
+        runs["regrown"].problem.table,
     )
-
-
-def _headline(run: TaskRun, resamples: Resamples) -> FloatArray:
-    """The headline, ``[seeds, 1 + resamples]``."""
-    predictions = complete_predictions(run.problem, run.delivered(), run.seeds)
-    return score(run.problem, predictions, resamples).metrics[run.problem.task.headline]
-
-
-def _same_units(problem: Problem, resamples: Resamples) -> Resamples:
-    """The resamples of one problem for another that has its units and cells, and other models in another order."""
-    own = draw_resamples(problem, count=0)
-    return replace(resamples, unit=own.unit, cell=own.cell)

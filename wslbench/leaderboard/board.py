@@ -13,6 +13,7 @@ from wslbench.leaderboard.columns import Filled, filled
 from wslbench.leaderboard.results import Results
 from wslbench.leaderboard.rows import table_rows
 from wslbench.leaderboard.standings import Standings, standings
+from wslbench.leaderboard.verified import Verified
 from wslbench.tasks import Task, TaskBook
 
 
@@ -39,9 +40,14 @@ class TaskBoard:
         return {entry.record.method.name: entry.audit for entry in self.entries if entry.audit is not None}
 
     @cached_property
+    def verified(self) -> Mapping[str, Verified]:
+        """The verifications of those methods that have one."""
+        return {entry.record.method.name: entry.verified for entry in self.entries if entry.verified is not None}
+
+    @cached_property
     def table(self) -> Filled:
         """The table of a task that has results: every page that shows it has the same cells."""
-        rows = table_rows(self.records, self.standings.ranks, self.audits, self.elsewhere)
+        rows = table_rows(self.records, self.standings.ranks, self.audits, self.elsewhere, self.verified)
         return filled(self.records[0].task, rows)
 
 

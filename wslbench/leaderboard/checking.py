@@ -28,6 +28,7 @@ from wslbench.evaluation.result_files import read_record
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.evaluation.scorers import Scorer
 from wslbench.leaderboard.points import Points, points_of
+from wslbench.leaderboard.verified import Verified
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -55,6 +56,8 @@ class Entry:
     anew
         Why the numbers are not those of its file: the record is of older ``rules`` of scoring, or stands beside other
         ``floors``. None where they are.
+    verified
+        The same method on networks that nobody had seen, if it was verified.
     """
 
     record: ResultRecord
@@ -63,6 +66,7 @@ class Entry:
     points: Points | None = None
     audit: AuditRecord | None = None
     anew: Anew | None = None
+    verified: Verified | None = None
 
 
 def read_named(path: Path) -> ResultRecord:
@@ -79,13 +83,15 @@ def read_named(path: Path) -> ResultRecord:
     return record
 
 
-def checked(record: ResultRecord, path: Path, scorer: Scorer, version: int) -> Entry:
+def checked(record: ResultRecord, path: Path, scorer: Scorer, version: int, *, verified: bool = False) -> Entry:
     """A record, if it stands.
 
     Parameters
     ----------
     version
         Of the scoring rules of today.
+    verified
+        Whether it is a result on a re-grown zoo: these say that they were verified, and no others do.
 
     Raises
     ------
@@ -95,8 +101,10 @@ def checked(record: ResultRecord, path: Path, scorer: Scorer, version: int) -> E
     stale = stale_hashes(record, scorer.hashes)
     if stale:
         raise ResultError(f"stale: it was made with another {' and '.join(stale)}; evaluate the method again.")
-    if record.tier == "verified":
+    if record.tier == "verified" and not verified:
         raise ResultError("it says that it was verified, which a result on a public zoo cannot be.")
+    if verified and record.tier != "verified":
+        raise ResultError(f"it was not verified: its units ran in the tier {record.tier}.")
     if record.provenance.scoring > version:
         raise ResultError(
             f"it was scored by version {record.provenance.scoring} of the rules, and this wslbench knows {version}: "
@@ -127,6 +135,11 @@ def differing(record: ResultRecord, findings: Findings) -> list[str]:
     """Fields of a record that are not what its answers say, such as ``metrics.kendall_tau.value``."""
     said = record.model_dump(include=set(Findings.model_fields))
     return list(_differences(said, findings.model_dump(), ""))
+
+
+def agree(said: Any, follows: Any) -> bool:
+    """Whether two values of JSON's kinds are the same, numbers within rounding."""
+    return not list(_differences(said, follows, "it"))
 
 
 def _hash(answers: pd.DataFrame, scorer: Scorer) -> str:

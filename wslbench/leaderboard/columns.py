@@ -61,6 +61,8 @@ COLUMNS: Final[Mapping[str, Callable[[TaskRecord], list[Column]]]] = MappingProx
         "method": lambda _: [Column("method", lambda row: row.name, numeric=False, essential=True)],
         "score": lambda task: [_with_interval(heading(task.headline), lambda row: row.metrics.get(task.headline))],
         "lift": lambda task: [_with_interval("lift", _lift)] if task.headline != "lift" else [],
+        "regrown": lambda task: [Column("re-grown", _regrown, estimate=_regrown_score)] if _predicts(task) else [],
+        "gap": lambda task: [Column("gap", _gap, estimate=_gap_estimate)] if _predicts(task) else [],
         "extrapolation": lambda task: (
             [_beyond(protocol, name) for protocol, name in _EXTRAPOLATION.items()]
             if _predicts(task) and task.protocol == DEFAULT_PROTOCOL
@@ -74,9 +76,7 @@ COLUMNS: Final[Mapping[str, Callable[[TaskRecord], list[Column]]]] = MappingProx
         "predict": lambda _: [Column("predict s", _predict_seconds)],
         "memory": lambda _: [Column("MiB", _memory)],
         "coverage": lambda _: [Column("covers", _coverage)],
-        "tier": lambda _: [
-            Column("tier", lambda row: NOTHING if row.record is None else row.record.tier, numeric=False)
-        ],
+        "tier": lambda _: [Column("tier", lambda row: row.tier or NOTHING, numeric=False)],
         "note": lambda _: [Column("note", _note, numeric=False, essential=True)],
     }
 )
@@ -155,6 +155,22 @@ def _lift(row: Row) -> Lift | None:
     return None if row.record is None else row.record.lift
 
 
+def _regrown_score(row: Row) -> Estimate | None:
+    return None if row.verified is None else row.verified.score
+
+
+def _regrown(row: Row) -> str:
+    return with_interval(_regrown_score(row))
+
+
+def _gap_estimate(row: Row) -> Estimate | None:
+    return None if row.verified is None else row.verified.gap
+
+
+def _gap(row: Row) -> str:
+    return with_interval(_gap_estimate(row))
+
+
 def _drops(row: Row) -> str:
     """What the headline loses when hidden units are permuted, and when they are scaled."""
     if row.audit is None or row.audit.permutation is None or row.audit.scaling is None:
@@ -212,4 +228,8 @@ def _note(row: Row) -> str:
             notes.append("with data")
         elif record.method.privilege == "train_hyperparameters":
             notes.append("told the train grid")
+    if row.verified is not None and not row.verified.ok:
+        notes.append(f"re-grown: failed: {row.verified.record.status}")
+    elif row.verified is not None and row.verified.memorised:
+        notes.append("memorised")
     return ", ".join(notes)

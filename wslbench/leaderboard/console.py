@@ -12,7 +12,8 @@ from rich.table import Table
 from wslbench.evaluation.audit_schema import AuditRecord
 from wslbench.evaluation.result_schema import Estimate, ResultRecord
 from wslbench.leaderboard.columns import Column, filled
-from wslbench.leaderboard.rows import Role, Row, table_rows
+from wslbench.leaderboard.rows import Role, Row, table_rows, tier_of
+from wslbench.leaderboard.verified import Verified
 
 _STYLES: dict[Role, str] = {"method": "bold", "floor": "dim", "oracle": "yellow", "ceiling": "cyan"}
 _MARK = "▸ "  # also where there is no colour
@@ -26,6 +27,7 @@ def render_task_table(
     audits: Mapping[str, AuditRecord] | None = None,
     mark: str | None = None,
     elsewhere: Mapping[str, Mapping[str, Estimate]] | None = None,
+    verified: Mapping[str, Verified] | None = None,
 ) -> Table:
     """The table of one task.
 
@@ -43,16 +45,19 @@ def render_task_table(
         The method whose row is to be found at a glance.
     elsewhere
         The headline under other protocols, by method and protocol.
+    verified
+        Verification of each method that has one.
     """
     task = records[0].task
     rows = [
         replace(row, name=f"{_MARK}{row.name}") if row.name == mark else row
-        for row in table_rows(records, ranks, audits, elsewhere)
+        for row in table_rows(records, ranks, audits, elsewhere, verified)
     ]
     every = [column for column in filled(task, rows).columns if ranks or column.heading != "#"]
     shown = _that_fit(every, rows, Console().width if width is None else width)
+    tiers = _tiers(records, verified or {})
     table = Table(
-        title=escape(f"{task.id} · {task.label} · {task.models} models, {task.cells} cells · tier {_tiers(records)}"),
+        title=escape(f"{task.id} · {task.label} · {task.models} models, {task.cells} cells · tier {tiers}"),
         title_justify="left",
         title_style="bold",
         caption=_caption(every, shown),
@@ -91,8 +96,8 @@ def _caption(every: Sequence[Column], shown: Sequence[Column]) -> str:
     return escape("[ ]: 95 % intervals over held-out units.") + hidden
 
 
-def _tiers(records: Sequence[ResultRecord]) -> str:
-    return ", ".join(sorted({record.tier for record in records}))
+def _tiers(records: Sequence[ResultRecord], verified: Mapping[str, Verified]) -> str:
+    return ", ".join(sorted({tier_of(record, verified.get(record.method.name)) for record in records}))
 
 
 def _style(row: Row) -> str:

@@ -20,7 +20,8 @@ from wslbench.leaderboard.aggregate import Aggregate, aggregates
 from wslbench.leaderboard.board import Board, TaskBoard
 from wslbench.leaderboard.checking import Entry
 from wslbench.leaderboard.points import Points
-from wslbench.leaderboard.rows import role_of
+from wslbench.leaderboard.rows import role_of, tier_of
+from wslbench.leaderboard.verified import Verified
 from wslbench.tasks import PHASES
 from wslbench.tasks.metrics.registry import METRICS
 
@@ -47,7 +48,9 @@ def board_data(board: Board, together: Mapping[str, Aggregate | None] | None = N
     * ``methods``: by name, ``role`` (method, floor, oracle), ``description``, ``file``, ``class_name``, ``privilege``,
       ``source_hash``, ``tasks`` (how many have a result);
     * ``tasks``: in order, what was asked, and ``rows``, best first, failures last; an estimate is
-      ``[value, low, high, seed_sd]``; ``true`` has ``x`` and ``phase`` of those rows' ``points`` that lack them;
+      ``[value, low, high, seed_sd]``; ``verified`` is the headline on a re-grown zoo (``regrown``, and ``refitted``
+      where the method was fit there, too) and the ``gap``; ``true`` has ``x`` and ``phase`` of those rows' ``points``
+      that lack them;
     * ``aggregates``: by suite, mean ranks and probabilities of improvement;
     * ``problems``: what was found and is not shown; ``notes``: what should be known of what is shown.
     """
@@ -156,7 +159,7 @@ def _row(entry: Entry, task: TaskBoard, true: Points | None) -> Data:
         "rank": task.standings.ranks.get(record.method.name),
         "status": record.status,
         "failure": next((unit.message for unit in record.units if unit.status != "ok"), None),
-        "tier": record.tier,
+        "tier": tier_of(record, entry.verified),
         "coverage": record.coverage,
         "failed_share": record.failed_share,
         "seeds": record.seeds,
@@ -168,6 +171,7 @@ def _row(entry: Entry, task: TaskBoard, true: Points | None) -> Data:
         "per_fold": record.per_fold,
         "confusion": None if record.confusion is None else record.confusion.model_dump(),
         "elsewhere": {protocol: _estimate(estimate) for protocol, estimate in elsewhere.items()},
+        "verified": None if entry.verified is None else _verified(entry.verified),
         "cost": record.cost.model_dump(),
         "audit": None if entry.audit is None else _audit(entry),
         "points": None if entry.points is None else _points(entry.points, true),
@@ -189,6 +193,23 @@ def _digits(values: npt.NDArray[np.float64]) -> list[float]:
     largest = float(np.max(np.abs(values), initial=0.0))
     decimals = 6 - math.ceil(math.log10(largest)) if 0 < largest < math.inf else 6
     return list(np.round(values, decimals).tolist())
+
+
+def _verified(verified: Verified) -> Data:
+    record = verified.record
+    return {
+        "status": record.status,
+        "regrown": _estimate(verified.score),
+        "gap": _estimate(verified.gap),
+        "refitted": _estimate(verified.refitted),
+        "memorised": verified.memorised,
+        "lift": None if record.lift is None else record.lift.model_dump(),
+        "seeds": record.seeds,
+        "commitment": verified.card.commitment,
+        "drawn": verified.card.drawn.isoformat(),
+        "attested_by": verified.card.attested_by,
+        "disclosed": verified.card.secret is not None,
+    }
 
 
 def _audit(entry: Entry) -> Data:

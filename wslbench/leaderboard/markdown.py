@@ -28,6 +28,12 @@ over the target's standard deviation. *Covers*: the share of the models that the
 predicted by chance.
 """
 
+VERIFIED = """\
+Tier `verified`: a maintainer ran the method on a zoo that was grown again from secret seeds. *Re-grown* is its headline
+there, fit on the public zoo; *gap* how much better the public result is, over the same runs and resamples. Above 0
+throughout, the row says *memorised*. Ranks and everything across tasks are of the public results.
+"""
+
 READING = "<!-- reading: kept when this page is written anew -->", "<!-- end of reading -->"
 """Between these two lines stands what people have to say about the tables."""
 
@@ -57,7 +63,8 @@ def render_markdown(
     notes
         What should be known of what is shown.
     """
-    parts = [TITLE, LEGEND, *overview(boards), *across(together)]
+    verified = [VERIFIED] if any(board.verified for board in boards) else []
+    parts = [TITLE, LEGEND, *verified, *overview(boards), *across(together)]
     parts += [_section(board) for board in boards if board.records]
     if problems:
         parts.append("## Not shown\n")

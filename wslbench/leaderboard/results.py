@@ -18,6 +18,7 @@ from wslbench.leaderboard.checking import Entry, checked, read_named
 from wslbench.leaderboard.copies import Given, copies_among
 from wslbench.leaderboard.notes import mixed_versions, scored_anew
 from wslbench.leaderboard.strays import strays
+from wslbench.leaderboard.verifications import Verifications
 from wslbench.tasks import Task, TaskBook
 from wslbench.zoo import Zoo
 
@@ -59,6 +60,7 @@ def read_results(
     open_zoo: Callable[[str], Zoo],
     *,
     floors: Path | None = None,
+    verified: Path | None = None,
     cache: Path | None = None,
 ) -> Results:
     """Read and check the results of some tasks.
@@ -73,6 +75,8 @@ def read_results(
     floors
         Folder of results in which the floors are found. Where None: the committed results if they have floors for a
         task, else the first of ``folders`` that has.
+    verified
+        Folder of verified results. Where None: the committed one if the committed results are among ``folders``.
     cache
         Folder in which to remember which results stand; they are scored once then.
 
@@ -98,6 +102,7 @@ def read_results(
     for path in paths:
         by_task.setdefault(path.stem, []).append(path)
     zoos: dict[str, Zoo] = {}
+    verifications = Verifications(verified or _verified_beside(folders), book, cache)
     found, notes = [], []
     for task in wanted:
         checker = TaskChecker(task, open_zoo, zoos, floors or _with_floors(task, folders), cache)
@@ -121,8 +126,15 @@ def read_results(
         checker.save()
         given = {name: Given(entry.record.provenance.predictions, shown[name]) for name, entry in entries.items()}
         notes.extend(copies_among(task.id, given))
-        found.append(TaskEntries(task, list(entries.values())))
-    return Results(found, problems, [*notes, *mixed_versions(found), *scored_anew(found)], refused)
+        found.append(TaskEntries(task, verifications.beside(task, entries, shown, zoos)))
+    notes += [*mixed_versions(found), *scored_anew(found), *verifications.notes]
+    return Results(found, [*problems, *verifications.problems], notes, refused)
+
+
+def _verified_beside(folders: Sequence[Path]) -> Path | None:
+    """The committed verifications, which are of committed results."""
+    committed = bundled_path("results").resolve()
+    return bundled_path("verified") if committed in {folder.resolve() for folder in folders} else None
 
 
 def records_in(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Literal
 from wslbench.evaluation.audit_schema import AuditRecord
 from wslbench.evaluation.floors import LEGAL_FLOORS, ORACLE
 from wslbench.evaluation.result_schema import Estimate, ResultRecord
+from wslbench.leaderboard.verified import Verified
 from wslbench.tasks.metrics.registry import METRICS
 
 Role = Literal["method", "floor", "oracle", "ceiling"]
@@ -29,6 +30,12 @@ class Row:
     rank: int | None = None
     audit: AuditRecord | None = None
     elsewhere: Mapping[str, Estimate] = field(default_factory=dict)
+    verified: Verified | None = None
+
+    @property
+    def tier(self) -> str | None:
+        """How the method was isolated; ``verified`` where it finished on a re-grown zoo as well."""
+        return None if self.record is None else tier_of(self.record, self.verified)
 
     @property
     def failed(self) -> bool:
@@ -40,12 +47,13 @@ def table_rows(
     ranks: Mapping[str, int] | None = None,
     audits: Mapping[str, AuditRecord] | None = None,
     elsewhere: Mapping[str, Mapping[str, Estimate]] | None = None,
+    verified: Mapping[str, Verified] | None = None,
 ) -> list[Row]:
     """The rows of one task: best headline first, failed results last, ceilings above everything.
 
     Floors come from results of their own where there are some, else from what the records carry of them.
     """
-    ranks, audits, elsewhere = ranks or {}, audits or {}, elsewhere or {}
+    ranks, audits, elsewhere, verified = ranks or {}, audits or {}, elsewhere or {}, verified or {}
     rows = [
         Row(
             name,
@@ -55,6 +63,7 @@ def table_rows(
             ranks.get(name),
             audits.get(name),
             elsewhere.get(name, {}),
+            verified.get(name),
         )
         for record in records
         for name in [record.method.name]
@@ -66,6 +75,11 @@ def table_rows(
     headline = records[0].task.headline
     above = [Row(name.replace("_", " "), "ceiling", metrics) for name, metrics in ceilings.items()]
     return sorted(above, key=lambda row: _order(row, headline)) + sorted(rows, key=lambda row: _order(row, headline))
+
+
+def tier_of(record: ResultRecord, verified: Verified | None) -> str:
+    """What the board says of a result's isolation."""
+    return "verified" if verified is not None and verified.ok else record.tier
 
 
 def role_of(record: ResultRecord) -> Role:

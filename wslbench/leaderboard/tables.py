@@ -27,7 +27,10 @@ def to_json(data: Data) -> str:
 
 
 def to_csv(data: Data) -> str:
-    """Every metric of every result and its lift, a row each; ``phase`` is empty for the whole task."""
+    """Every metric of every result and its lift, a row each; ``phase`` is empty for the whole task.
+
+    ``<headline>:regrown``, ``:gap`` and ``:refitted`` are what a verification says.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
@@ -77,6 +80,9 @@ def _numbers(task: Data, row: Data) -> Iterator[tuple[str, str, Sequence[float |
     lift = row["lift"]
     if lift is not None and task["headline"] != "lift":
         yield "lift", "", (lift["value"], lift["low"], lift["high"], None)
+    if row["verified"] is not None:
+        for name in ("regrown", "gap", "refitted"):
+            yield f"{task['headline']}:{name}", "", row["verified"][name]
     for phase, metrics in row["per_phase"].items():
         for metric, estimate in metrics.items():
             yield metric, phase, estimate

@@ -21,8 +21,10 @@ from wslbench.leaderboard.site.points import predicted_against_true
 from wslbench.leaderboard.site.source import source_of
 from wslbench.leaderboard.site.tables import Cell, Heading, Line, Table, share_step
 
-_COLUMNS = ("lift", "fit s", "predict s", "MiB", "covers", "tier", "note")
-"""Of the registered ones: those that every kind of task has."""
+_COLUMNS = ("lift", "re-grown", "gap", "fit s", "predict s", "MiB", "covers", "tier", "note")
+"""Of the registered ones: those that every kind of task has, and what says whether a method was verified."""
+
+_OF_VERIFIED = ("re-grown", "gap")
 
 
 class Answers(NamedTuple):
@@ -58,7 +60,15 @@ def results_by_method(boards: Sequence[TaskBoard], data: Data) -> Mapping[str, l
         for row, picture in zip(task["rows"], _pictures(task, len(data["phases"])), strict=True):
             name = row["method"]
             record = records[name]
-            shown = Row(name, role_of(record), record.metrics, record, row["rank"], board.audits.get(name))
+            shown = Row(
+                name,
+                role_of(record),
+                record.metrics,
+                record,
+                row["rank"],
+                board.audits.get(name),
+                verified=board.verified.get(name),
+            )
             found[name].append(Result(task, row, shown, len(board.standings.ranks), picture))
     return found
 
@@ -97,6 +107,7 @@ def method_page(name: str, found: Sequence[Result], data: Data, addresses: Addre
         parameters=max(parameters) if parameters else None,
         seeds=sorted({len(row["seeds"]) for _, row, *_ in found}),
         tiers=sorted({row["tier"] for _, row, *_ in found}),
+        verified=_verified(found),
         standings=[
             (suite, values["mean_rank"][name], len(values["methods"]))
             for suite, values in data["aggregates"].items()
@@ -108,9 +119,23 @@ def method_page(name: str, found: Sequence[Result], data: Data, addresses: Addre
     )
 
 
+def _verified(found: Sequence[Result]) -> str:
+    """In how far the method was verified; empty where it was not."""
+    verified = [row["verified"] for _, row, *_ in found if row["verified"] is not None]
+    if not verified:
+        return ""
+    names = ", ".join(sorted({each["attested_by"] for each in verified}))
+    secrets = ", ".join(sorted({each["commitment"][:12] for each in verified}))
+    memorised = sum(each["memorised"] for each in verified)
+    said = f"{memorised} of them in part memorised" if memorised else "none of them memorised"
+    return f"on {len(verified)} tasks, {said}; by {names}, seeds from {secrets}"
+
+
 def _table(name: str, found: Sequence[Result], addresses: Addresses) -> Table:
     scales = {"": scale_of([row["metrics"][task["headline"]][:3] for task, row, *_ in found], 0.0)}
     scales["lift"] = scale_of([_lift(row) for _, row, *_ in found], 0.0)
+    verified = any(row["verified"] is not None for _, row, *_ in found)
+    kept = [column for column in _COLUMNS if verified or column not in _OF_VERIFIED]
     lines = []
     for task, row, shown, ranked, _ in found:
         assert shown.record is not None
@@ -124,7 +149,7 @@ def _table(name: str, found: Sequence[Result], addresses: Addresses) -> Table:
             Cell(registered[heading(task["headline"])].text(shown), bar=bar(estimate, scales[""]), style="ranged"),
             Cell(NOTHING if worst is None else f"{number(worst['value'])} ({worst['phase']})"),
         ]
-        for column in _COLUMNS:
+        for column in kept:
             text = registered[column].text(shown) if column in registered else NOTHING
             if column == "lift" and column in registered and task["headline"] != "lift":
                 cells.append(Cell(text, bar=bar(_lift(row), scales["lift"]), style="ranged"))
@@ -137,7 +162,7 @@ def _table(name: str, found: Sequence[Result], addresses: Addresses) -> Table:
         Heading("headline", False),
         Heading("score", title="With its 95 % interval over held-out units"),
         Heading("worst phase"),
-        *(Heading(column, column not in ("tier", "note")) for column in _COLUMNS),
+        *(Heading(column, column not in ("tier", "note")) for column in kept),
     ]
     return Table(f"Results of {name}", headings, lines, "results")
 
