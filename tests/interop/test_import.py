@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +129,24 @@ def test_a_large_cell_comes_in_parts(source: Path, tmp_path: Path, monkeypatch: 
     export_zoo(zoo, "table", tmp_path / "table")
     monkeypatch.setattr("wslbench.interop.parts.MOST_BYTES", 4 * size)
     assert import_zoo(tmp_path / "table", "table", tmp_path / "back", options).versions == zoo.versions
+
+
+def test_memory_does_not_grow_with_a_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wslbench.interop.parts.MOST_BYTES", 2**20)
+    (tmp_path / "source").mkdir()
+    np.savez(tmp_path / "source" / "net.npz", w=np.ones(2**16, np.float32))
+    peaks = []
+    for count in (1, 6, 30):  # the first makes the libraries ready
+        for number in range(count):
+            (tmp_path / "source" / f"{number}.npz").unlink(missing_ok=True)
+            (tmp_path / "source" / f"{number}.npz").hardlink_to(tmp_path / "source" / "net.npz")
+        table = pd.DataFrame({"file": [f"{number}.npz" for number in range(count)], "tau": 1, "previous_advisory": 1})
+        table.to_csv(tmp_path / "source" / "metadata.csv", index=False)
+        tracemalloc.start()
+        import_zoo(tmp_path / "source", "state-dicts", tmp_path / str(count), replace(OPTIONS, architecture=None))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < 1.3 * peaks[1]
 
 
 def spoil(path: Path) -> None:

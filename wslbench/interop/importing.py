@@ -16,7 +16,7 @@ from wslbench.interop.formats import FORMATS, ImportFormat
 from wslbench.interop.left_out import LeftOut, entry
 from wslbench.interop.listing import ImportOptions, Listing
 from wslbench.interop.networks import Networks, described, undescribed
-from wslbench.interop.parts import bytes_of, parts_of
+from wslbench.interop.parts import Part, bytes_of, parts_of
 from wslbench.interop.restoring import RESTORED, is_exported, restore_zoo
 from wslbench.interop.tabulation import tabulate
 from wslbench.zoo import Axis, DataSetCard, Split, Zoo, ZooCard, ZooWriter, make_split, verify
@@ -122,16 +122,30 @@ def _stage(
             readable[rows.index] = [key in keys for key in zip(rows["seed"], rows["epoch"], strict=True)]
         else:
             expected = template(architectures[rows["architecture"].iloc[0]]).stored
-            weights = {}
-            for epoch, same in rows.groupby("epoch", sort=True):
-                finite, stacks = _stacked(source, same, layout, expected, strict)
-                readable[same.index[finite]] = True
-                if finite:
-                    weights[int(str(epoch))] = stacks
-            rows = rows[readable[rows.index]]
-            writer.stage(part.cell_id, rows[list(STAGED_COLUMNS)], weights, _no_pairs(), part.number)
+            readable[_stage_part(writer, part, rows, expected, source, layout, strict)] = True
         on_progress(done / len(parts))
     return readable
+
+
+def _stage_part(
+    writer: ZooWriter,
+    part: Part,
+    rows: pd.DataFrame,
+    expected: dict[str, tuple[int, ...]],
+    source: Path,
+    layout: ImportFormat,
+    strict: bool,
+) -> npt.NDArray[np.intp]:
+    """Stage a part, whose weights are in memory until this returns; the labels of the rows that are finite."""
+    weights: dict[int, dict[str, FloatArray]] = {}
+    labels: list[int] = []
+    for epoch, same in rows.groupby("epoch", sort=True):
+        finite, stacks = _stacked(source, same, layout, expected, strict)
+        labels += same.index[finite].tolist()
+        if finite:
+            weights[int(str(epoch))] = stacks
+    writer.stage(part.cell_id, rows.loc[labels, list(STAGED_COLUMNS)], weights, _no_pairs(), part.number)
+    return np.array(labels, np.intp)
 
 
 def _without(table: pd.DataFrame, readable: npt.NDArray[np.bool_]) -> tuple[pd.DataFrame, list[LeftOut]]:
