@@ -54,6 +54,8 @@ class ImportOptions:
         For the zoo's card.
     strict
         Whether weights that are not finite end the import; else such checkpoints are left out.
+    rounded
+        Whether numbers that float32 cannot hold exactly are rounded to it; else they end the import.
     """
 
     name: str
@@ -68,6 +70,7 @@ class ImportOptions:
     citation: str = "unknown"
     description: str = ""
     strict: bool = False
+    rounded: bool = False
 
 
 @dataclass(frozen=True)
