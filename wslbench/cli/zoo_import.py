@@ -21,7 +21,7 @@ def import_(
     ],
     out: Annotated[Path, typer.Option("--out", help="Where the zoo will stand; must not exist yet.")],
     train_size: Annotated[
-        int | None, typer.Option("--train-size", min=1, help="Train samples of the networks' data; has to be said.")
+        int | None, typer.Option("--train-size", min=1, help="Train samples of the networks' data.")
     ] = None,
     architecture: Annotated[
         str | None,

@@ -70,8 +70,6 @@ def import_zoo(
         known = ", ".join(sorted({*FORMATS, *RESTORED}))
         hint = f", and {source} holds no exported zoo" if layout in RESTORED else ""
         raise ZooFormatError(f"unknown import format {layout!r}{hint}: there are {known}")
-    if options.train_size is None:
-        raise ZooFormatError("how many train samples the networks have seen has to be said, by --train-size")
     if not is_name(options.name):
         raise ZooFormatError(f"{options.name!r} cannot name a zoo: letters, digits and . _ + = - only")
     chosen = FORMATS[layout]
@@ -269,7 +267,6 @@ def _card(
     recipe: dict[str, Any],
     measured_epoch: int,
 ) -> ZooCard:
-    assert options.train_size is not None
     load, temperature = (Axis(column=axis, label=axis, values=np.unique(table[axis]).tolist()) for axis in axes)
     used = set(table["architecture"])
     return ZooCard(
