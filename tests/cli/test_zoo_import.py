@@ -13,6 +13,8 @@ from tests.interop.controllers import write_controllers
 from wslbench.architectures import Architecture
 from wslbench.cli.zoo import app
 from wslbench.errors import ArchitectureError, ZooFormatError
+from wslbench.hub.address import HubAddress
+from wslbench.hub.dataset_card import dataset_card
 from wslbench.zoo import load_zoo
 
 GRID = ["--load", "tau", "--temperature", "previous_advisory"]
@@ -56,12 +58,21 @@ def test_arguments_are_taken_from_columns(tmp_path: Path) -> None:
 def test_what_is_missing_is_asked_for(tmp_path: Path) -> None:
     source = write_controllers(tmp_path / "source")
     command = [source, "--format", "state-dicts", "--out", tmp_path / "zoo"]
-    with pytest.raises(ZooFormatError, match="by --train-size"):
-        call(*command, *GRID)
     with pytest.raises(
         ZooFormatError, match="by --load and --temperature; there are file, previous_advisory, tau, score"
     ):
-        call(*command, "--train-size", 10)
+        call(*command)
     with pytest.raises(ArchitectureError, match="is not of the form 'BUILDER key=value"):
-        call(*command, *GRID, "--train-size", 10, "--architecture", "mlp hidden")
+        call(*command, *GRID, "--architecture", "mlp hidden")
     assert not (tmp_path / "zoo").exists()
+
+
+def test_how_large_the_data_are_need_not_be_known(tmp_path: Path) -> None:
+    source = write_controllers(tmp_path / "source")
+    call(source, "--format", "state-dicts", *GRID, "--out", tmp_path / "zoo")
+    zoo = load_zoo(tmp_path / "zoo")
+    assert (zoo.card.data_set.train_size, zoo.card.data_set.sizes) == (None, "of unknown size")
+    card = dataset_card(zoo, HubAddress("me/zoo"), has_picture=False)
+    assert "| trained on | unknown (unknown), of unknown size |" in card
+    told = CliRunner().invoke(app, ["info", str(tmp_path / "zoo")], catch_exceptions=False).stdout
+    assert "of unknown size" in told

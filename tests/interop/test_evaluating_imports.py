@@ -17,7 +17,6 @@ from wslbench.zoo import verify
 TASKS = """
 format_version: 1
 default_protocol: new-load
-suites: {}
 tasks:
   - zoo: controllers
     target: score
@@ -26,7 +25,6 @@ tasks:
     column: score
     protocols: [new-load]
     label: Score
-    description: Share of encounters without a collision.
 """
 METHOD = """
 import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_every_weight_arrives_bit_for_bit(source: Path, tmp_path: Path) -> None:
 def test_an_interrupted_import_goes_on(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Path] = []
 
-    def counted(path: Path) -> dict[str, np.ndarray]:
+    def counted(path: Path, rounded: bool) -> dict[str, np.ndarray]:
         if len(read) == 5:
             raise KeyboardInterrupt
         read.append(path)
@@ -65,7 +66,7 @@ def test_an_interrupted_import_goes_on(source: Path, tmp_path: Path, monkeypatch
     monkeypatch.setitem(
         FORMATS,
         "state-dicts",
-        ImportFormat(listing, file_by_file(lambda path: read.append(path) or read_tensors(path)), ""),
+        ImportFormat(listing, file_by_file(lambda path, rounded: read.append(path) or read_tensors(path)), ""),
     )
     resumed = import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
     assert len(first) == 5
@@ -86,7 +87,7 @@ def test_what_changes_in_the_source_is_read_again_and_nothing_else(
     rows = (source / "metadata.csv").read_text().splitlines()
     (source / "metadata.csv").write_text("\n".join(row for row in rows if not row.startswith("net5.")))
     read: list[str] = []
-    reader = file_by_file(lambda path: read.append(path.name) or read_tensors(path))
+    reader = file_by_file(lambda path, rounded: read.append(path.name) or read_tensors(path))
     monkeypatch.setitem(FORMATS, "state-dicts", ImportFormat(FORMATS["state-dicts"].listing, reader, ""))
     zoo = import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
     assert sorted(read) == ["net11.safetensors", "net3.npz"]
@@ -107,7 +108,7 @@ def test_a_large_cell_comes_in_parts(source: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("wslbench.interop.parts.MOST_BYTES", 4 * size)
     read: list[str] = []
 
-    def stopping(path: Path) -> dict[str, np.ndarray]:
+    def stopping(path: Path, rounded: bool) -> dict[str, np.ndarray]:
         if len(read) == 5:
             raise KeyboardInterrupt
         read.append(path.name)
@@ -118,7 +119,7 @@ def test_a_large_cell_comes_in_parts(source: Path, tmp_path: Path, monkeypatch: 
     with pytest.raises(KeyboardInterrupt):
         import_zoo(source, "state-dicts", tmp_path / "zoo", options)
     first, read[:] = read.copy(), []
-    reader = file_by_file(lambda path: read.append(path.name) or read_tensors(path))
+    reader = file_by_file(lambda path, rounded: read.append(path.name) or read_tensors(path))
     monkeypatch.setitem(FORMATS, "state-dicts", ImportFormat(sound.listing, reader, ""))
     zoo = import_zoo(source, "state-dicts", tmp_path / "zoo", options)
     assert len(read) == 8  # the first part, of four, was there
@@ -128,6 +129,24 @@ def test_a_large_cell_comes_in_parts(source: Path, tmp_path: Path, monkeypatch: 
     export_zoo(zoo, "table", tmp_path / "table")
     monkeypatch.setattr("wslbench.interop.parts.MOST_BYTES", 4 * size)
     assert import_zoo(tmp_path / "table", "table", tmp_path / "back", options).versions == zoo.versions
+
+
+def test_memory_does_not_grow_with_a_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wslbench.interop.parts.MOST_BYTES", 2**20)
+    (tmp_path / "source").mkdir()
+    np.savez(tmp_path / "source" / "net.npz", w=np.ones(2**16, np.float32))
+    peaks = []
+    for count in (1, 6, 30):  # the first makes the libraries ready
+        for number in range(count):
+            (tmp_path / "source" / f"{number}.npz").unlink(missing_ok=True)
+            (tmp_path / "source" / f"{number}.npz").hardlink_to(tmp_path / "source" / "net.npz")
+        table = pd.DataFrame({"file": [f"{number}.npz" for number in range(count)], "tau": 1, "previous_advisory": 1})
+        table.to_csv(tmp_path / "source" / "metadata.csv", index=False)
+        tracemalloc.start()
+        import_zoo(tmp_path / "source", "state-dicts", tmp_path / str(count), replace(OPTIONS, architecture=None))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < 1.3 * peaks[1]
 
 
 def spoil(path: Path) -> None:
@@ -214,6 +233,57 @@ def test_numbers_that_would_not_survive_are_refused(values: np.ndarray, message:
     np.savez(tmp_path / "net.npz", weight=values)
     with pytest.raises(ZooFormatError, match=message):
         read_tensors(tmp_path / "net.npz")
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".npz", ".safetensors"])
+def test_names_lose_what_a_wrapper_put_before_them(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"net{suffix}"
+    arrays = {"_orig_mod.module.a": np.ones(2, np.float32), "_orig_mod.module.b": np.zeros(3, np.float32)}
+    if suffix == ".pt":
+        torch.save({name: torch.from_numpy(values) for name, values in arrays.items()}, path)
+    elif suffix == ".npz":
+        np.savez(path, **arrays)
+    else:
+        save_file(arrays, path)
+    assert sorted(read_tensors(path)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["state_dict", "model_state_dict", "model"])
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_checkpoint_may_hold_more_than_the_state_dict(name: str, plain: bool, tmp_path: Path) -> None:
+    module = torch.nn.Linear(2, 3)
+    optimizer = torch.optim.AdamW(module.parameters())
+    module(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    state = (
+        module.state_dict() if plain else {key: value.to(torch.bfloat16) for key, value in module.named_parameters()}
+    )
+    torch.save({"epoch": 3, name: state, "optimizer": optimizer.state_dict() if plain else None}, tmp_path / "net.pt")
+    tensors = read_tensors(tmp_path / "net.pt")
+    assert sorted(tensors) == ["bias", "weight"]
+    assert np.array_equal(tensors["weight"], state["weight"].detach().float().numpy())
+
+
+def test_two_state_dicts_in_one_file_are_refused(tmp_path: Path) -> None:
+    state = torch.nn.Linear(2, 3).state_dict()
+    torch.save({"state_dict": state, "model": state}, tmp_path / "net.pt")
+    with pytest.raises(ZooFormatError, match="entry 'state_dict' of the state dict is no tensor"):
+        read_tensors(tmp_path / "net.pt")
+
+
+def test_numbers_are_rounded_where_that_is_asked_for(source: Path, tmp_path: Path) -> None:
+    exact = dict(np.load(source / "net0.npz"))
+    np.savez(source / "net0.npz", **{name: values.astype(np.float64) + 1e-9 for name, values in exact.items()})
+    with pytest.raises(ZooFormatError, match=r"float32 cannot hold it exactly: have it rounded \(--round\)"):
+        import_zoo(source, "state-dicts", tmp_path / "zoo", OPTIONS)
+    zoo = import_zoo(source, "state-dicts", tmp_path / "zoo", replace(OPTIONS, rounded=True))
+    assert zoo.card.recipe["rounded_to"] == "float32"
+    (model,) = zoo.models(zoo.table.index[zoo.table["file"] == "net0.npz"])
+    for name, values in np.load(source / "net0.npz").items():
+        assert np.array_equal(model.tensors()[name], values.astype(np.float32))
+    np.savez(tmp_path / "large.npz", w=np.array([1e300]))
+    with pytest.raises(ZooFormatError, match="too large for float32"):
+        read_tensors(tmp_path / "large.npz", rounded=True)
 
 
 def test_a_file_outside_the_source_is_refused(source: Path, tmp_path: Path) -> None:

@@ -159,3 +159,25 @@ def test_hostile_or_empty_files_give_one_clear_error(tmp_path: Path, text: str, 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"no task file at .*nowhere\.yaml"):
         load_tasks(tmp_path / "nowhere.yaml")
+
+
+TEN_LINES = """\
+format_version: 1
+default_protocol: new-load
+tasks:
+  - zoo: controllers
+    target: score
+    version: 1
+    kind: accuracy_prediction
+    column: score
+    protocols: [new-load, new-temperature]
+    label: Score
+"""
+
+
+def test_ten_lines_are_a_task_file(tmp_path: Path) -> None:
+    (tmp_path / "tasks.yaml").write_text(TEN_LINES)
+    book = load_tasks(tmp_path / "tasks.yaml")
+    assert set(book.tasks) == {"controllers.score", "controllers.score@new-temperature"}
+    assert book.tasks["controllers.score"].description == "Score"
+    assert book.suites == {}

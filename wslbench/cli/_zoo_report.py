@@ -25,8 +25,7 @@ def facts(zoo: Zoo) -> Iterator[tuple[str, str]]:
     yield "folder", str(zoo.path)
     yield "licence", card.licence
     yield "citation", card.citation
-    test = f", {card.data_set.test_size} test" if card.data_set.test_size else ""
-    yield "data set", f"{card.data_set.name} ({card.modality}): {card.data_set.train_size} train{test}"
+    yield "data set", f"{card.data_set.name} ({card.modality}): {card.data_set.sizes}"
     for meaning, axis in (("load", card.load), ("temperature", card.temperature)):
         yield meaning, f"{axis.label} ({axis.column}): {_listed(axis.values)}"
     yield "runs", f"{table['run_id'].nunique():,} in {len(cells):,} cells"

@@ -21,7 +21,7 @@ def import_(
     ],
     out: Annotated[Path, typer.Option("--out", help="Where the zoo will stand; must not exist yet.")],
     train_size: Annotated[
-        int | None, typer.Option("--train-size", min=1, help="Train samples of the networks' data; has to be said.")
+        int | None, typer.Option("--train-size", min=1, help="Train samples of the networks' data.")
     ] = None,
     architecture: Annotated[
         str | None,
@@ -47,6 +47,9 @@ def import_(
     name: Annotated[str | None, typer.Option("--name", help="The zoo's name. [default: that of the folder]")] = None,
     licence: Annotated[str, typer.Option("--licence", help="The weights' licence.")] = "unknown",
     citation: Annotated[str, typer.Option("--citation", help="Whom to cite.")] = "unknown",
+    rounded: Annotated[
+        bool, typer.Option("--round", help="Round numbers that float32 cannot hold exactly (float64), and say so.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at weights that are not finite, instead of leaving them out.")
     ] = False,
@@ -75,6 +78,7 @@ def import_(
         licence=licence,
         citation=citation,
         strict=strict,
+        rounded=rounded,
     )
     with work_progress("importing", Console(stderr=True)) as told:
         zoo = import_zoo(source, layout, destination, options, told)

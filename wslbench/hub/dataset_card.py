@@ -45,7 +45,7 @@ def _body(zoo: Zoo, address: HubAddress, has_picture: bool) -> str:
     shards = zoo.manifest.weights.shards.values()
     rows = [
         ("networks", ", ".join(f"{name} (`{net.builder}`)" for name, net in card.architectures.items())),
-        ("trained on", f"{card.data_set.name} ({card.modality}), {card.data_set.train_size:,} samples"),
+        ("trained on", f"{card.data_set.name} ({card.modality}), {card.data_set.sizes}"),
         ("load", f"{card.load.label} (`{card.load.column}`): {_listed(card.load.values)}"),
         ("temperature", f"{card.temperature.label} (`{card.temperature.column}`): {_listed(card.temperature.values)}"),
         ("runs", f"{table['run_id'].nunique():,} in {table['cell_id'].nunique():,} cells"),

@@ -24,21 +24,22 @@ class ImportFormat:
     listing
         From source and options: what is in the source, without reading a weight.
     read
-        From source and rows of the listing's table: the tensors of each, one after the other, by name.
+        From source, rows of the listing's table, and whether numbers may be rounded to float32: the tensors of each
+        row, one after the other, by name.
     about
         One line for people.
     """
 
     listing: Callable[[Path, ImportOptions], Listing]
-    read: Callable[[Path, Rows], Iterator[Mapping[str, FloatArray]]]
+    read: Callable[[Path, Rows, bool], Iterator[Mapping[str, FloatArray]]]
     about: str
 
 
 def file_by_file(
-    read: Callable[[Path], Mapping[str, FloatArray]],
-) -> Callable[[Path, Rows], Iterator[Mapping[str, FloatArray]]]:
+    read: Callable[[Path, bool], Mapping[str, FloatArray]],
+) -> Callable[[Path, Rows, bool], Iterator[Mapping[str, FloatArray]]]:
     """The reader of a layout in which each checkpoint is a file of its own, named in the column ``file``."""
-    return lambda source, rows: (read(source / file) for file in rows["file"])
+    return lambda source, rows, rounded: (read(source / file, rounded) for file in rows["file"])
 
 
 FORMATS: dict[str, ImportFormat] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from wslbench.interop.formats import FORMATS, ImportFormat
 from wslbench.interop.left_out import LeftOut, entry
 from wslbench.interop.listing import ImportOptions, Listing
 from wslbench.interop.networks import Networks, described, undescribed
-from wslbench.interop.parts import bytes_of, parts_of
+from wslbench.interop.parts import Part, bytes_of, parts_of
 from wslbench.interop.restoring import RESTORED, is_exported, restore_zoo
 from wslbench.interop.tabulation import tabulate
 from wslbench.zoo import Axis, DataSetCard, Split, Zoo, ZooCard, ZooWriter, make_split, verify
@@ -69,8 +70,6 @@ def import_zoo(
         known = ", ".join(sorted({*FORMATS, *RESTORED}))
         hint = f", and {source} holds no exported zoo" if layout in RESTORED else ""
         raise ZooFormatError(f"unknown import format {layout!r}{hint}: there are {known}")
-    if options.train_size is None:
-        raise ZooFormatError("how many train samples the networks have seen has to be said, by --train-size")
     if not is_name(options.name):
         raise ZooFormatError(f"{options.name!r} cannot name a zoo: letters, digits and . _ + = - only")
     chosen = FORMATS[layout]
@@ -87,7 +86,7 @@ def import_zoo(
     if finished is not None and finished.card.recipe.get("source") == recipe["source"]:
         return finished
     writer = ZooWriter(destination, staging)
-    readable = _stage(writer, table, networks.architectures, source, chosen, options.strict, on_progress)
+    readable = _stage(writer, table, networks.architectures, source, chosen, options, on_progress)
     kept, diverged = _without(table, readable)
     if kept.empty:
         raise ZooFormatError(f"{source} holds no network whose weights are finite")
@@ -103,13 +102,13 @@ def _stage(
     architectures: Mapping[str, Architecture],
     source: Path,
     layout: ImportFormat,
-    strict: bool,
+    options: ImportOptions,
     on_progress: Callable[[float], None],
 ) -> npt.NDArray[np.bool_]:
     """Stage what is not staged yet; which rows of the table have finite weights."""
     sizes = {name: bytes_of(network) for name, network in architectures.items()}
     known = table[table["architecture"].isin(sizes)]  # of the others all tensors could not be read
-    how = {name: network.model_dump(mode="json") for name, network in architectures.items()}
+    how = [options.rounded, {name: network.model_dump(mode="json") for name, network in architectures.items()}]
     parts = list(parts_of(known, sizes, lambda rows: [source / name for name in dict.fromkeys(rows["file"])], how))
     staged = writer.staged() & {part.name for part in parts}
     writer.keep_only(staged)
@@ -122,16 +121,30 @@ def _stage(
             readable[rows.index] = [key in keys for key in zip(rows["seed"], rows["epoch"], strict=True)]
         else:
             expected = template(architectures[rows["architecture"].iloc[0]]).stored
-            weights = {}
-            for epoch, same in rows.groupby("epoch", sort=True):
-                finite, stacks = _stacked(source, same, layout, expected, strict)
-                readable[same.index[finite]] = True
-                if finite:
-                    weights[int(str(epoch))] = stacks
-            rows = rows[readable[rows.index]]
-            writer.stage(part.cell_id, rows[list(STAGED_COLUMNS)], weights, _no_pairs(), part.number)
+            readable[_stage_part(writer, part, rows, expected, source, layout, options)] = True
         on_progress(done / len(parts))
     return readable
+
+
+def _stage_part(
+    writer: ZooWriter,
+    part: Part,
+    rows: pd.DataFrame,
+    expected: dict[str, tuple[int, ...]],
+    source: Path,
+    layout: ImportFormat,
+    options: ImportOptions,
+) -> npt.NDArray[np.intp]:
+    """Stage a part, whose weights are in memory until this returns; the labels of the rows that are finite."""
+    weights: dict[int, dict[str, FloatArray]] = {}
+    labels: list[int] = []
+    for epoch, same in rows.groupby("epoch", sort=True):
+        finite, stacks = _stacked(source, same, layout, expected, options)
+        labels += same.index[finite].tolist()
+        if finite:
+            weights[int(str(epoch))] = stacks
+    writer.stage(part.cell_id, rows.loc[labels, list(STAGED_COLUMNS)], weights, _no_pairs(), part.number)
+    return np.array(labels, np.intp)
 
 
 def _without(table: pd.DataFrame, readable: npt.NDArray[np.bool_]) -> tuple[pd.DataFrame, list[LeftOut]]:
@@ -185,7 +198,8 @@ def _networks(
 ) -> Networks:
     pattern = options.architecture or listing.architecture
     if pattern is None:
-        found = undescribed(table, lambda rows: next(_finite(source, rows, layout, strict=False), (0, None))[1])
+        lenient = replace(options, strict=False)
+        found = undescribed(table, lambda rows: next(_finite(source, rows, layout, lenient), (0, None))[1])
         if not found.architectures:
             raise ZooFormatError(f"{source} holds no network whose weights are finite")
         return found
@@ -193,28 +207,28 @@ def _networks(
 
 
 def _finite(
-    source: Path, rows: pd.DataFrame, layout: ImportFormat, strict: bool
+    source: Path, rows: pd.DataFrame, layout: ImportFormat, options: ImportOptions
 ) -> Iterator[tuple[int, Mapping[str, FloatArray]]]:
     """The networks of some rows that are finite, and which row each is of."""
     row = 0
     while row < len(rows):
         try:
-            for tensors in layout.read(source, rows.iloc[row:]):
+            for tensors in layout.read(source, rows.iloc[row:], options.rounded):
                 yield row, tensors
                 row += 1
         except WeightsNotFiniteError as error:  # a reader ends with it: another one goes on behind
-            if strict:
+            if options.strict:
                 raise ZooFormatError(f"{error}: an import that is not strict would leave this network out") from error
             row += 1
 
 
 def _stacked(
-    source: Path, rows: pd.DataFrame, layout: ImportFormat, expected: dict[str, tuple[int, ...]], strict: bool
+    source: Path, rows: pd.DataFrame, layout: ImportFormat, expected: dict[str, tuple[int, ...]], options: ImportOptions
 ) -> tuple[list[int], dict[str, FloatArray]]:
     """The weights of the rows that are finite, and which rows these are."""
     stacks = {name: np.empty((len(rows), *shape), np.float32) for name, shape in expected.items()}
     finite: list[int] = []
-    for row, tensors in _finite(source, rows, layout, strict):
+    for row, tensors in _finite(source, rows, layout, options):
         found = {name: tensor.shape for name, tensor in tensors.items()}
         if found != expected:
             name = next(name for name in {**expected, **found} if found.get(name) != expected.get(name))
@@ -241,6 +255,7 @@ def _recipe(
         "files": len(files),
         "source": hash_json([files, rows]),
         "architectures": {name: network.model_dump(mode="json") for name, network in architectures.items()},
+        **({"rounded_to": "float32"} if options.rounded else {}),
     }
 
 
@@ -252,7 +267,6 @@ def _card(
     recipe: dict[str, Any],
     measured_epoch: int,
 ) -> ZooCard:
-    assert options.train_size is not None
     load, temperature = (Axis(column=axis, label=axis, values=np.unique(table[axis]).tolist()) for axis in axes)
     used = set(table["architecture"])
     return ZooCard(

@@ -46,7 +46,7 @@ class ImportOptions:
     load, temperature
         Columns that span the grid of cells; None: what the layout has by custom.
     data_set, train_size, test_size
-        The data that the networks were trained on, and its sizes in samples; the first has to be said.
+        The data that the networks were trained on, and its sizes in samples; None: not known.
     metadata
         A CSV file whose first column names the state dicts; None: ``metadata.csv`` in the source. Of layouts that
         need one.
@@ -54,6 +54,8 @@ class ImportOptions:
         For the zoo's card.
     strict
         Whether weights that are not finite end the import; else such checkpoints are left out.
+    rounded
+        Whether numbers that float32 cannot hold exactly are rounded to it; else they end the import.
     """
 
     name: str
@@ -61,13 +63,14 @@ class ImportOptions:
     load: str | None
     temperature: str | None
     data_set: str
-    train_size: int | None
+    train_size: int | None = None
     test_size: int | None = None
     metadata: Path | None = None
     licence: str = "unknown"
     citation: str = "unknown"
     description: str = ""
     strict: bool = False
+    rounded: bool = False
 
 
 @dataclass(frozen=True)

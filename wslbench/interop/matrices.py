@@ -94,8 +94,15 @@ def _shape(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text))
 
 
-def rows_of(path: Path, places: list[Place], lines: npt.NDArray[np.intp]) -> Iterator[Mapping[str, FloatArray]]:
+def rows_of(
+    path: Path, places: list[Place], lines: npt.NDArray[np.intp], rounded: bool = False
+) -> Iterator[Mapping[str, FloatArray]]:
     """The networks on some lines of a matrix, one after the other, as float32.
+
+    Parameters
+    ----------
+    rounded
+        Whether numbers of more digits are rounded.
 
     Raises
     ------
@@ -113,6 +120,6 @@ def rows_of(path: Path, places: list[Place], lines: npt.NDArray[np.intp]) -> Ite
             single = row.astype(np.float32)
         if not np.isfinite(row).all():
             raise WeightsNotFiniteError(f"{path}: row {line} holds numbers that are not finite")
-        if not np.array_equal(single, row):
-            raise ZooFormatError(f"{path}: row {line} holds numbers that float32 cannot hold exactly")
+        if not (np.isfinite(single).all() if rounded else np.array_equal(single, row)):
+            raise ZooFormatError(f"{path}: row {line} holds numbers that float32 cannot hold exactly (see --round)")
         yield {place.name: single[place.begin : place.end].reshape(place.shape) for place in places}

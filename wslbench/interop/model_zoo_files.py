@@ -46,12 +46,13 @@ def list_preprocessed(source: Path) -> pd.DataFrame:
     return table.assign(network=pd.factorize(table["file"] + "/" + table["network"])[0])
 
 
-def read_preprocessed(source: Path, rows: pd.DataFrame) -> Iterator[Mapping[str, FloatArray]]:
+def read_preprocessed(source: Path, rows: pd.DataFrame, rounded: bool) -> Iterator[Mapping[str, FloatArray]]:
     """The networks of some rows of the listing."""
     for file, name, line in zip(rows["file"], rows["set"], rows["line"], strict=True):
         path = source / file
         tensors = _sets(path)[name].attributes["data_in"][line]
-        yield {key: exact(values, key, path) for key, values in tensors.items() if values.dtype.kind not in "iub"}
+        floating = {key: values for key, values in tensors.items() if values.dtype.kind not in "iub"}
+        yield {key: exact(values, key, path, rounded) for key, values in floating.items()}
 
 
 def shapes_of_preprocessed(source: Path, row: pd.Series[Any]) -> dict[str, tuple[int, ...]]:

@@ -92,11 +92,11 @@ def list_model_zoo(source: Path, options: ImportOptions) -> Listing:
     )
 
 
-def read_model_zoo(source: Path, rows: pd.DataFrame) -> Iterator[Mapping[str, FloatArray]]:
+def read_model_zoo(source: Path, rows: pd.DataFrame, rounded: bool) -> Iterator[Mapping[str, FloatArray]]:
     """The networks of some rows of the listing."""
     if "set" in rows.columns:
-        return read_preprocessed(source, rows)
-    return (read_checkpoint(source / file) for file in rows["file"])
+        return read_preprocessed(source, rows, rounded)
+    return (read_checkpoint(source / file, rounded) for file in rows["file"])
 
 
 def _preprocessed(source: Path) -> Listing:

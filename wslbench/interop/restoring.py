@@ -12,7 +12,7 @@ from wslbench.errors import ZooDamagedError, ZooFormatError
 from wslbench.interop.exporting import ANNOTATIONS
 from wslbench.interop.matrices import map_matrix, read_layout, rows_of
 from wslbench.interop.parts import bytes_of, parts_of
-from wslbench.interop.tensors import read_tensors
+from wslbench.interop.tensors import read_exported
 from wslbench.zoo import Zoo, ZooWriter, verify
 from wslbench.zoo.documents import read_card, read_manifest
 from wslbench.zoo.models import FloatArray
@@ -112,7 +112,7 @@ def _state_files(source: Path, rows: pd.DataFrame) -> list[Path]:
 
 
 def _from_files(source: Path, rows: pd.DataFrame) -> Networks:
-    return (read_tensors(path) for path in _state_files(source, rows))
+    return (read_exported(path) for path in _state_files(source, rows))
 
 
 def _matrix_files(source: Path, rows: pd.DataFrame) -> list[Path]:

@@ -57,10 +57,11 @@ def list_small_cnns(source: Path, options: ImportOptions) -> Listing:
     return Listing(table, load="train_fraction", temperature="learning_rate", varied=("network",), logged=_LOGGED)
 
 
-def read_small_cnns(source: Path, rows: pd.DataFrame) -> Iterator[Mapping[str, FloatArray]]:
+def read_small_cnns(source: Path, rows: pd.DataFrame, rounded: bool) -> Iterator[Mapping[str, FloatArray]]:
     """The networks of some rows of the listing, with torch's axes and names."""
     places = _layout(source / LAYOUT, map_matrix(source / WEIGHTS).shape[1])
-    for tensors in rows_of(source / WEIGHTS, list(places), rows["line"].to_numpy(dtype=np.intp)):
+    lines = rows["line"].to_numpy(dtype=np.intp)
+    for tensors in rows_of(source / WEIGHTS, list(places), lines, rounded):
         yield {_name(name): _axes(tensor) for name, tensor in tensors.items()}
 
 

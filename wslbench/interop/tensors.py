@@ -15,7 +15,7 @@ from wslbench.errors import WeightsNotFiniteError, ZooDamagedError, ZooFormatErr
 from wslbench.interop.archives import open_archive, refuse_special
 from wslbench.interop.npy_headers import npy_header
 from wslbench.interop.torch_files import load_torch
-from wslbench.interop.torch_mapping import NotPlainError, map_state
+from wslbench.interop.torch_mapping import NotPlainError, map_state, state_among
 from wslbench.zoo._header import header_length, unique_keys
 from wslbench.zoo.models import FloatArray
 
@@ -29,10 +29,17 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 Sized = TypeVar("Sized", "np.ndarray[Any, Any]", "torch.Tensor")
 
 
-def read_tensors(path: Path) -> dict[str, FloatArray]:
+def read_tensors(path: Path, rounded: bool = False) -> dict[str, FloatArray]:
     """The floating-point tensors of a ``.safetensors``, ``.pt``, ``.pth`` or ``.npz`` file, as float32, by name.
 
-    Whole numbers (counters, indices) are left out: zoos never store them. Tensors may be views of the mapped file.
+    Names lose what a wrapper around the network put before all of them. A file of torch may hold the state dict beside
+    other things, under a name by custom. Whole numbers (counters, indices) are left out: zoos never store them. Tensors
+    may be views of the mapped file.
+
+    Parameters
+    ----------
+    rounded
+        Whether numbers of more digits are rounded to float32.
 
     Raises
     ------
@@ -44,21 +51,26 @@ def read_tensors(path: Path) -> dict[str, FloatArray]:
     """
     if path.suffix not in _READERS:
         raise ZooFormatError(f"{path}: state dicts are read from {', '.join(_READERS)} files")
-    return _read(path, _READERS[path.suffix])
+    return _read(path, _READERS[path.suffix], rounded)
 
 
-def read_checkpoint(path: Path) -> dict[str, FloatArray]:
+def read_checkpoint(path: Path, rounded: bool = False) -> dict[str, FloatArray]:
     """As :func:`read_tensors`, of a file that ``torch.save`` wrote, whatever its name."""
-    return _read(path, _read_torch)
+    return _read(path, _read_torch, rounded)
+
+
+def read_exported(path: Path) -> dict[str, FloatArray]:
+    """As :func:`read_tensors`, of a ``.safetensors`` file whose names are the network's own, whatever they are."""
+    return {name: exact(values, name, path) for name, values in _floating(path, _read_safetensors).items()}
 
 
 def shapes_of_checkpoint(path: Path) -> dict[str, tuple[int, ...]]:
     """Shapes of the tensors that :func:`read_checkpoint` gives, whether their values are finite or not."""
-    return {name: values.shape for name, values in _floating(path, _read_torch).items()}
+    return {name: values.shape for name, values in _unwrapped(_floating(path, _read_torch)).items()}
 
 
-def _read(path: Path, reader: Callable[[Path], Arrays]) -> dict[str, FloatArray]:
-    return {name: exact(values, name, path) for name, values in _floating(path, reader).items()}
+def _read(path: Path, reader: Callable[[Path], Arrays], rounded: bool) -> dict[str, FloatArray]:
+    return {name: exact(values, name, path, rounded) for name, values in _unwrapped(_floating(path, reader)).items()}
 
 
 def _floating(path: Path, reader: Callable[[Path], Arrays]) -> Arrays:
@@ -74,15 +86,20 @@ def _floating(path: Path, reader: Callable[[Path], Arrays]) -> Arrays:
     return floating
 
 
-def exact(values: np.ndarray[Any, Any], name: str, path: Path) -> FloatArray:
+def exact(values: np.ndarray[Any, Any], name: str, path: Path, rounded: bool = False) -> FloatArray:
     """Real numbers as float32.
+
+    Parameters
+    ----------
+    rounded
+        Whether they are rounded where they have more digits.
 
     Raises
     ------
     WeightsNotFiniteError
         If they are not finite.
     ZooFormatError
-        If they are no real numbers, or float32 cannot hold them exactly; names the file and the tensor.
+        If they are no real numbers, or float32 cannot hold them (exactly, or at all); names the file and the tensor.
     """
     if values.dtype.kind != "f":
         raise ZooFormatError(f"{path}: tensor {name!r} is {values.dtype}, not real numbers")
@@ -92,9 +109,12 @@ def exact(values: np.ndarray[Any, Any], name: str, path: Path) -> FloatArray:
         return values.astype(np.float32, copy=False)
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
-    if not np.array_equal(single, values):
+    if rounded:
+        if not np.isfinite(single).all():
+            raise ZooFormatError(f"{path}: tensor {name!r} holds numbers that are too large for float32")
+    elif not np.array_equal(single, values):
         raise ZooFormatError(
-            f"{path}: tensor {name!r} is {values.dtype} and float32 cannot hold it exactly: round it yourself first"
+            f"{path}: tensor {name!r} is {values.dtype} and float32 cannot hold it exactly: have it rounded (--round)"
         )
     return single
 
@@ -140,9 +160,9 @@ def _read_torch(path: Path) -> Arrays:
     with open_archive(path, stored=True) as archive:
         members = archive.infolist()
     try:
-        return _unwrapped(_bounded(map_state(path, members), path))
+        return _bounded(map_state(path, members), path)
     except NotPlainError:
-        return _unwrapped(_from_torch(load_torch(path), path))
+        return _from_torch(load_torch(path), path)
 
 
 def _read_safetensors(path: Path) -> Arrays:
@@ -171,6 +191,7 @@ def _from_torch(state: object, path: Path) -> Arrays:
 
     if not isinstance(state, Mapping):
         raise ZooFormatError(f"{path} holds a {type(state).__name__}, not a state dict")
+    state = state_among(state)
     for name, tensor in state.items():
         if not isinstance(name, str):
             raise ZooFormatError(f"{path}: the state dict has a {type(name).__name__} among its names")
@@ -196,7 +217,10 @@ def _bounded(tensors: dict[str, Sized], path: Path) -> dict[str, Sized]:
 
 
 def _unwrapped(arrays: Arrays) -> Arrays:
-    """Names as the network itself has them, without what a wrapper around it puts before each."""
+    """Names as the network itself has them, without what a wrapper around it puts before each.
+
+    Counters are not among them any more: they say nothing about wrappers that the others do not.
+    """
     for prefix in (*_WRAPPERS, *_WRAPPERS):
         if arrays and all(name.startswith(prefix) for name in arrays):
             arrays = {name.removeprefix(prefix): values for name, values in arrays.items()}

@@ -12,7 +12,7 @@ import math
 import mmap
 import struct
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -34,6 +34,7 @@ _DTYPES: Final = {
         "Bool": "?",
     }.items()
 }
+_NESTED: Final = ("state_dict", "model_state_dict", "model")  # where trainers put it, by custom
 _LOCAL_HEADER_BYTES: Final = 30
 _MAX_PICKLE_BYTES: Final = 2**20  # names and shapes of thousands of tensors
 _MAX_MARKS: Final = 64  # opened and not closed: nothing is nested so deeply
@@ -65,11 +66,19 @@ def map_state(path: Path, members: Sequence[zipfile.ZipInfo]) -> dict[str, np.nd
         If anything in the file is not as ``torch.save`` writes contiguous CPU tensors of a state dict.
     """
     state = _objects(path, members, frozenset(), _MAX_PICKLE_BYTES)
+    if isinstance(state, dict):
+        state = state_among(state)
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(tensor, np.ndarray) for name, tensor in state.items()
     ):
         raise NotPlainError
     return state
+
+
+def state_among(content: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """The state dict that a checkpoint holds beside its epoch, its optimizer and so on; else the content itself."""
+    found = [content[name] for name in _NESTED if isinstance(content.get(name), Mapping)]
+    return found[0] if len(found) == 1 else content
 
 
 @dataclass

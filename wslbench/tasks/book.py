@@ -136,7 +136,7 @@ def task_of(entry: TaskEntry, protocol: str, default_protocol: str) -> Task:
         headline=HEADLINES[entry.kind],
         version=entry.version,
         label=entry.label,
-        description=entry.description,
+        description=entry.description or entry.label,
         tested_on=entry.tested_on if protocol == NEW_ZOO else None,
         phase=entry.phase,
     )

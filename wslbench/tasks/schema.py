@@ -21,7 +21,8 @@ class _Entry(BaseModel):
 class TaskEntry(_Entry):
     """One target of one zoo, asked under one or more split protocols.
 
-    ``tested_on`` is what ``new-zoo`` tests; ``phase`` is what a generator is asked for.
+    ``tested_on`` is what ``new-zoo`` tests; ``phase`` is what a generator is asked for. Without a ``description`` the
+    label is all that is said.
     """
 
     zoo: Name
@@ -35,7 +36,7 @@ class TaskEntry(_Entry):
     tested_on: Name | None = None
     phase: Annotated[str, Field(min_length=1)] | None = None
     label: Annotated[str, Field(min_length=1)]
-    description: Annotated[str, Field(min_length=1)]
+    description: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _phases_are_labels(self) -> Self:
@@ -80,4 +81,4 @@ class TasksFile(_Entry):
     format_version: Literal[1]
     default_protocol: Name
     tasks: Annotated[list[TaskEntry], Field(min_length=1)]
-    suites: dict[Name, Annotated[list[str], Field(min_length=1)]]
+    suites: dict[Name, Annotated[list[str], Field(min_length=1)]] = {}

@@ -66,13 +66,20 @@ class Axis(_Record):
 
 
 class DataSetCard(_Record):
-    """The data that the zoo's networks were trained on; sizes in samples."""
+    """The data that the zoo's networks were trained on; sizes in samples, None where they are not known."""
 
     name: str
-    train_size: Annotated[int, Field(ge=1)]
+    train_size: Annotated[int, Field(ge=1)] | None = None
     test_size: Annotated[int, Field(ge=1)] | None = None
     classes: Annotated[int, Field(ge=2)] | None = None
     description: str = ""
+
+    @property
+    def sizes(self) -> str:
+        """How large it is, for people: ``1,200 train, 597 test samples``."""
+        sizes = [(self.train_size, "train"), (self.test_size, "test")]
+        known = [f"{size:,} {side}" for size, side in sizes if size is not None]
+        return f"{', '.join(known)} samples" if known else "of unknown size"
 
 
 class ZooCard(_Record):

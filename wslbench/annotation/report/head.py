@@ -135,12 +135,11 @@ def _has_tolerance(measured: Measurements) -> bool:
 def _facts(zoo: Zoo, measured: Measurements) -> list[Fact]:
     card, runs = zoo.card, measured.runs
     data = card.data_set
-    test = f", {data.test_size:,} test" if data.test_size else ""
     seeds = measured.cells["runs"]
     each = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"
     axes = [f"{axis.label} ({axis.column}), {len(axis.values)} values" for axis in (card.load, card.temperature)]
     facts = {
-        "data set": f"{data.name} ({card.modality}): {data.train_size:,} train{test}. {data.description}",
+        "data set": f"{data.name} ({card.modality}): {data.sizes}. {data.description}",
         "load": axes[0],
         "temperature": axes[1],
         "runs": f"{runs['run_id'].nunique():,} in {len(measured.cells):,} cells, {each} seeds a cell",
