@@ -31,6 +31,7 @@ from wslbench.evaluation.evaluator import evaluate
 from wslbench.evaluation.execution import Settings
 from wslbench.evaluation.result_files import read_record
 from wslbench.leaderboard import building
+from wslbench.leaderboard.adding import add_results
 from wslbench.leaderboard.results import read_results
 from wslbench.population.build import build_zoo
 from wslbench.zoo import Zoo, load_zoo, verify
@@ -219,3 +220,41 @@ def test_leaderboard_build(built_tiny_zoo: Path, board_from_memory: None, tmp_pa
 
     act()
     kill(Call(act, anew, look, list, result), folder, kills)
+
+
+@pytest.mark.parametrize("kills", [SOME, EVERY])
+def test_leaderboard_add(built_tiny_zoo: Path, tmp_path: Path, kills: int | None) -> None:
+    book, zoo = tiny_tasks(tmp_path), load_zoo(built_tiny_zoo)
+    tasks = [book[f"{NAME}.{name}"] for name in ("loss-gap", "phase", "test-accuracy")]
+    for sent, noise in (("old", 3.0), ("new", 0.01)):
+        for task in tasks:
+            commit(task, zoo, tmp_path / sent, "mine", noise)
+    folder = tmp_path / "work"
+
+    def anew() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(tmp_path / "old", folder)
+
+    def act() -> None:
+        assert add_results([tmp_path / "new"], folder, book, lambda name: zoo, replace=True).refused == []
+
+    def look() -> None:
+        # The one result that it was about to write may have the new one's predictions under the old one's record: it is
+        # then refused, and never shown.
+        found = read_results([folder], book, tasks, lambda name: zoo)
+        shown = sum(len(task.entries) for task in found.tasks)
+        assert len(found.problems) <= 1
+        assert shown + len(found.problems) == len(tasks)
+
+    def kept() -> list[str]:
+        return [f"/.{path.name}." for path in folder.glob("mine/*.json") if _same_bytes(path, tmp_path / "new")]
+
+    def result() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in folder.glob("mine/*") if not path.name.startswith(".")}
+
+    kill(Call(act, anew, look, kept, result), folder, kills)
+    assert result() == {path.name: path.read_bytes() for path in tmp_path.glob("new/mine/*")}
+
+
+def _same_bytes(path: Path, folder: Path) -> bool:
+    return path.read_bytes() == (folder / path.parent.name / path.name).read_bytes()

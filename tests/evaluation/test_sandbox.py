@@ -243,9 +243,44 @@ def run(built_tiny_zoo: Path, tmp_path: Path):
     return evaluate_here
 
 
-def test_both_tiers_give_the_same_numbers_on_any_number_of_jobs(run, write_method: WriteMethod, tmp_path: Path) -> None:
-    fit = "self.w = np.random.default_rng(context.seed).normal(size=len(models)) @ target"
-    path = write_method(method(fit, "return self.w + np.array([m.tensors()['fc.bias'].sum() for m in models])"))
+DRAWS = method(
+    "self.w = np.random.default_rng(context.seed).normal(size=len(models)) @ target",
+    "return self.w + np.array([m.tensors()['fc.bias'].sum() for m in models])",
+)
+TRAINS = """
+import numpy as np
+import torch
+
+def inputs(models):
+    return torch.tensor(np.array([np.resize(m.tensors()["conv1.weight"], (1, 24)) for m in models]))
+
+class Method:
+    def fit(self, models, target, context):
+        torch.manual_seed(context.seed)
+        self.net = torch.nn.Sequential(
+            torch.nn.Conv1d(1, 16, 3), torch.nn.ReLU(), torch.nn.BatchNorm1d(16), torch.nn.Flatten(),
+            torch.nn.Dropout(), torch.nn.Linear(16 * 22, 64), torch.nn.GELU(), torch.nn.Linear(64, 1),
+        )
+        optimizer = torch.optim.Adam(self.net.parameters(), lr=0.01)
+        x, y = inputs(models), torch.tensor(target, dtype=torch.float32)
+        for _ in range(30):
+            rows = torch.randperm(len(x))[:16]
+            loss = torch.nn.functional.mse_loss(self.net(x[rows])[:, 0], y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    def predict(self, models):
+        with torch.no_grad():
+            return self.net.eval()(inputs(models))[:, 0].numpy()
+"""
+
+
+@pytest.mark.parametrize("source", [DRAWS, pytest.param(TRAINS, marks=pytest.mark.slow)], ids=["draws", "trains"])
+def test_both_tiers_give_the_same_numbers_on_any_number_of_jobs(
+    run, write_method: WriteMethod, tmp_path: Path, source: str
+) -> None:
+    path = write_method(source)
     told: dict[str, ResultRecord] = {}
     for name, settings in {
         "process": Settings(),
@@ -253,6 +288,7 @@ def test_both_tiers_give_the_same_numbers_on_any_number_of_jobs(run, write_metho
         "three": Settings(jobs=3, isolation="sandbox"),
     }.items():
         told[name] = run(path, settings, seeds=2, out=tmp_path / name)
+        assert told[name].status == "ok"
     tables = {name: pd.read_parquet(tmp_path / f"{name}/method/{NAME}.test-accuracy.parquet") for name in told}
     for name in ("one", "three"):
         pd.testing.assert_frame_equal(tables[name], tables["process"], check_exact=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pytest
@@ -14,6 +14,7 @@ from tests.zoos import NAME
 from wslbench.engines import Engine, make_engine
 from wslbench.errors import MethodError
 from wslbench.evaluation import Progress, ResultRecord, Settings, evaluate
+from wslbench.evaluation.bubblewrap import obstacle
 
 ACCURACY, PHASE = f"{NAME}.test-accuracy", f"{NAME}.phase"
 METHOD = """
@@ -53,9 +54,18 @@ def same_numbers(first: Path, second: Path) -> bool:
     return True
 
 
+@pytest.fixture
+def quiet_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("quiet_ray")
+@pytest.mark.parametrize("engine", ["local", "ray"])
 def test_workers_give_the_same_numbers_and_one_that_is_killed_loses_nothing(
-    run, write_method: WriteMethod, tmp_path: Path
+    run, write_method: WriteMethod, tmp_path: Path, engine: Literal["local", "ray"]
 ) -> None:
     # The first unit to come so far takes its worker along: the parents are warden, server and worker.
     tally, killed = tmp_path / "tally", tmp_path / "killed"
@@ -75,7 +85,7 @@ def test_workers_give_the_same_numbers_and_one_that_is_killed_loses_nothing(
     killed.rmdir()
     tally.mkdir()
     seen: list[Progress] = []
-    there = run(path, make_engine("local", 2), out=tmp_path / "there", on_progress=seen.append)
+    there = run(path, make_engine(engine, 2), out=tmp_path / "there", on_progress=seen.append)
     assert same_numbers(tmp_path / "here", tmp_path / "there")
     assert [record.metrics for record in there] == [record.metrics for record in here]
     units = sum(len(record.units) for record in there)
@@ -105,13 +115,12 @@ def test_a_method_that_cannot_be_loaded_is_refused(run, write_method: WriteMetho
 
 
 @pytest.mark.slow
-def test_a_ray_cluster_gives_the_same_numbers(
-    run, write_method: WriteMethod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("ray")
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    path = write_method(METHOD.format(fit="pass"))
-    run(path, None, out=tmp_path / "here")
-    run(path, make_engine("ray", 2), out=tmp_path / "there")
+@pytest.mark.usefixtures("quiet_ray")
+@pytest.mark.skipif(obstacle() is not None, reason=str(obstacle()))
+def test_a_ray_cluster_gives_the_same_numbers_in_the_sandbox(run, write_method: WriteMethod, tmp_path: Path) -> None:
+    path = write_method(METHOD.format(fit="assert len(list(Path('/proc').glob('[0-9]*'))) < 10, 'not in a sandbox'"))
+    sandboxed = Settings(isolation="sandbox")
+    (here,) = run(path, None, out=tmp_path / "here", settings=sandboxed)
+    (there,) = run(path, make_engine("ray", 2), out=tmp_path / "there", settings=sandboxed)
     assert same_numbers(tmp_path / "here", tmp_path / "there")
+    assert (here.status, here.tier) == (there.status, there.tier) == ("ok", "sandbox")
