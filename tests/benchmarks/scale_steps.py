@@ -33,6 +33,8 @@ suites: {{}}
 tasks:
   - {{zoo: {zoo}, target: phase, version: 1, kind: phase_classification, column: phase, protocols: [phase-stratified],
      label: Phase, description: The phase that was made up for the model's cell.}}
+  - {{zoo: {zoo}, target: test-accuracy, version: 1, kind: accuracy_prediction, column: test_accuracy, transform: logit,
+     protocols: [phase-stratified], label: Test accuracy, description: An accuracy that was made up.}}
 """
 
 # Cheap, so that what is measured is the evaluator: one tensor, read in blocks, and nothing kept of it.
@@ -40,11 +42,15 @@ METHOD = '''
 import numpy as np
 
 class ReadOutScale:
-    """The phase whose networks have the nearest scale of the read-out, on average."""
+    """The phase whose networks have the nearest scale of the read-out, on average; a number by a line through it."""
     def fit(self, models, target, context):
-        scale = self.scale(models)
+        scale, self.classes = self.scale(models), context.classes
+        if not self.classes:
+            self.line = np.polyfit(scale, target, 1)
         self.scales = np.array([scale[target == phase].mean() for phase in context.classes])
     def predict(self, models):
+        if not self.classes:
+            return np.polyval(self.line, self.scale(models))
         likely = np.exp(-100 * (self.scale(models)[:, None] - self.scales) ** 2) + 1e-9
         return likely / likely.sum(axis=1, keepdims=True)
     def scale(self, models):
@@ -118,6 +124,15 @@ def verifying(path: Path) -> Measured:
 
 def evaluating(path: Path) -> Measured:
     """Evaluate a cheap method on phases: five folds, one at a time, scores and intervals included."""
+    return _evaluating(path, "phase")
+
+
+def evaluating_numbers(path: Path) -> Measured:
+    """The same on a number: its score is a rank correlation, of every resample."""
+    return _evaluating(path, "test-accuracy")
+
+
+def _evaluating(path: Path, target: str) -> Measured:
     zoo = Zoo(path)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "tasks.yaml").write_text(TASK.format(zoo=zoo.name))
@@ -126,7 +141,7 @@ def evaluating(path: Path) -> Measured:
         with measuring() as measured:
             (record,) = evaluate(
                 Path(folder) / "method.py",
-                list(book.tasks),
+                [f"{zoo.name}.{target}"],
                 seeds=1,
                 out=Path(folder) / "out",
                 settings=Settings(jobs=1, limits=Limits(seconds=3600)),
@@ -139,7 +154,7 @@ def evaluating(path: Path) -> Measured:
 
 
 STEPS: dict[str, Callable[[Path], Measured]] = {
-    step.__name__: step for step in (opening, sampling, statistics, verifying, evaluating)
+    step.__name__: step for step in (opening, sampling, statistics, verifying, evaluating, evaluating_numbers)
 }
 
 if __name__ == "__main__":
