@@ -47,6 +47,7 @@ def levels(unit: Unit) -> np.ndarray:
     return np.array([int(cell.rpartition("-")[2]) % 5 for cell in unit.test.cells])
 
 
+@pytest.mark.slow
 def test_it_learns_from_cells_that_it_never_saw() -> None:
     method = fitted(PHASES, epochs=6)
     prediction = method.predict(PHASES.test.models)

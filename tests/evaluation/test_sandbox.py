@@ -158,6 +158,7 @@ while True:
     assert "more than the 20 of a unit" in failure.message
 
 
+@pytest.mark.slow
 def test_a_fork_bomb_is_put_out(run_sandboxed: RunMethod) -> None:
     numbers = Path("/proc/sys/kernel/pid_max").read_text()
     failure = run_sandboxed(method("while True: os.fork()")).failure
