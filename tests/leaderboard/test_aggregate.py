@@ -153,3 +153,26 @@ def test_the_section_shows_the_numbers_of_the_aggregate():
     first = f"{100 * found.first['one']:.0f} %"
     assert f"| one | 1.3 | [1.3, 1.3] | [{low:.1f}, {high:.1f}] | {first} |" in ranks
     assert "| one | – | .67 [" in chances
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("targets", "tasks_differ_by", "units_add"), [(6, 0.1, 0.03), (12, 0.1, 0.03), (12, 0.03, 0.1)]
+)
+def test_intervals_of_mean_ranks_hold_the_mean_rank_at_least_as_often_as_they_say(targets, tasks_differ_by, units_add):
+    """Targets drawn from an endless supply, scores on each from endless units; the estimand is the mean over draws."""
+    qualities, repetitions = np.array([0.8, 0.77, 0.74, 0.6, 0.5]), 100
+    random = np.random.default_rng(0)
+    found = []
+    for _ in range(repetitions):
+        boards = []
+        for target in range(targets):
+            seen = qualities + random.normal(size=(2, 5)).T @ [tasks_differ_by, units_add]
+            noise = units_add * random.normal(size=(5, RESAMPLES))
+            draws = np.hstack([seen[:, None], seen[:, None] + noise])
+            boards.append(board(f"target-{target}", dict(zip("abcde", draws, strict=True))))
+        told = aggregate(boards)
+        found.append([told.mean_rank_over_tasks[name] for name in "abcde"])
+    value, low, high = np.moveaxis(np.array(found), 2, 0)
+    held = ((low <= value.mean(axis=0)) & (value.mean(axis=0) <= high)).mean(axis=0)
+    assert (held >= 0.93).all()  # they are wide: units vary within each resample, and between the tasks that it draws
