@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -102,7 +102,13 @@ class Judge:
         seeds = [seed_from(name, "initialisation", number) for number in range(count)]
         return ModelStack.initialise(self.architecture, seeds).arrays()
 
-    def judge(self, tensors: Mapping[str, npt.NDArray[np.float32]], name: str, with_phase: bool = True) -> Judged:
+    def judge(
+        self,
+        tensors: Mapping[str, npt.NDArray[np.float32]],
+        name: str,
+        with_phase: bool = True,
+        look_up: Callable[[], None] = lambda: None,
+    ) -> Judged:
         """Judge a draw.
 
         Parameters
@@ -113,12 +119,20 @@ class Judge:
             What the orders of data, pairs and curves are drawn from.
         with_phase
             Whether to measure order parameters as well, which takes longest.
+        look_up
+            Called every few seconds meanwhile; what it raises ends the work.
         """
         drawn = self._stack(tensors)
-        found = quality(drawn, self._objective, name)
+
+        def progress(share: float) -> None:
+            look_up()
+
+        found = quality(drawn, self._objective, name, progress)
         nearest = self.originality(found.classes).nearest
         distance = weight_distance(drawn, self._stack_of([self._train[row] for row in nearest]))
-        phase = phase_of_draw(drawn, self._objective, self._curve, self._cutoffs, name) if with_phase else None
+        if not with_phase:
+            return Judged(found, distance, None)
+        phase = phase_of_draw(drawn, self._objective, self._curve, self._cutoffs, name, progress)
         return Judged(found, distance, phase)
 
     def _stack_of(self, ids: Sequence[str]) -> ModelStack:

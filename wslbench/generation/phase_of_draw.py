@@ -13,6 +13,7 @@ from wslbench.landscape import PHASES, PhaseCutoffs, assign_phases, phase_probab
 from wslbench.landscape.connectivity import fit_curves
 from wslbench.landscape.similarity import linear_cka
 from wslbench.training import Classification, ModelStack, Optimisation, seed_from
+from wslbench.training.loop import Progress
 
 PAIRS: Final = 30
 DIVERSE_FROM: Final = 0.5
@@ -50,7 +51,12 @@ class PhaseOfDraw(NamedTuple):
 
 
 def phase_of_draw(
-    stack: ModelStack, objective: Classification, curve: Optimisation, cutoffs: PhaseCutoffs, name: str
+    stack: ModelStack,
+    objective: Classification,
+    curve: Optimisation,
+    cutoffs: PhaseCutoffs,
+    name: str,
+    progress: Progress | None = None,
 ) -> PhaseOfDraw:
     """Measure a draw as the cells of its zoo were measured, on :data:`PAIRS` disjoint pairs.
 
@@ -64,13 +70,15 @@ def phase_of_draw(
         The zoo's.
     name
         What pairs and curves are drawn from.
+    progress
+        Called after each few curves.
     """
     stack = with_statistics(stack, objective)
     pairs = np.array(seed_pairs(name, range(stack.size), PAIRS))
     first, second = pairs.T
     seeds = [seed_from(name, "curve", number) for number in range(len(pairs))]
     losses = np.asarray(objective.measure(stack)["train_loss"], np.float64)
-    curves = fit_curves(stack.select(first), stack.select(second), objective, curve, seeds)
+    curves = fit_curves(stack.select(first), stack.select(second), objective, curve, seeds, progress)
     connectivity = curves.mode_connectivity
     logits = objective.representation(stack)
     cka = linear_cka(logits[first], logits[second]).cpu().numpy()

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from wslbench.training import Classification, ModelStack, Optimisation, RunSettings, seed_from, train_stack
 from wslbench.training.batch_norm import REESTIMATION_BATCH, reestimate_from_batches
+from wslbench.training.loop import Progress
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -53,7 +54,7 @@ def predicted_classes(stack: ModelStack, objective: Classification) -> IntArray:
     return np.asarray(logits.argmax(dim=2).cpu().numpy(), np.int64)
 
 
-def quality(stack: ModelStack, objective: Classification, name: str) -> Quality:
+def quality(stack: ModelStack, objective: Classification, name: str, progress: Progress | None = None) -> Quality:
     """Accuracy of a draw on held-out samples, at once and after :data:`FINETUNED_EPOCHS` of :data:`FINETUNING`.
 
     Parameters
@@ -64,6 +65,8 @@ def quality(stack: ModelStack, objective: Classification, name: str) -> Quality:
         The data that the zoo's networks saw.
     name
         What the order of the data is drawn from: with it, the same networks get the same numbers.
+    progress
+        Called after each epoch of fine-tuning.
 
     Notes
     -----
@@ -73,7 +76,7 @@ def quality(stack: ModelStack, objective: Classification, name: str) -> Quality:
     classes = predicted_classes(with_statistics(stack, objective), objective)
     seeds = [seed_from(name, "fine-tuning", number) for number in range(stack.size)]
     trained = train_stack(
-        stack, objective, FINETUNING, RunSettings(seeds, [FINETUNING.rate] * stack.size), FINETUNED_EPOCHS
+        stack, objective, FINETUNING, RunSettings(seeds, [FINETUNING.rate] * stack.size), FINETUNED_EPOCHS, progress
     )
     after = {
         epoch: predicted_classes(with_statistics(tuned, objective), objective)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from wslbench.evaluation.generators.scoring import METRICS_OF_DRAWS
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.evaluation.tier import Tier
 from wslbench.generation import disagreement
+from wslbench.generation import judge as judges
 from wslbench.leaderboard import read_results
 from wslbench.leaderboard.generation_plot import draw_generation
 
@@ -130,6 +134,34 @@ def test_state_dicts_are_the_same_as_stacks_and_the_journal_is_gone_on_with(
     again = run(seeds, tmp_path, AS_STATE_DICTS, on_progress=seen.append)
     assert again.metrics == first.metrics
     assert seen[0].kept == 1
+
+
+def test_an_interrupt_does_not_wait_for_a_draw_to_be_judged(
+    seeds: Seeds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+
+    def long_fine_tuning(stack: Any, objective: Any, name: str, progress: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(600):
+            time.sleep(0.1)
+            looked.append(name)
+            progress(1 / 600)
+
+    monkeypatch.setattr(judges, "quality", long_fine_tuning)
+    with pytest.raises(KeyboardInterrupt):
+        run(seeds, tmp_path, COPIES)
+    assert 0 < len(looked) < 600
+    assert list((tmp_path / "runs").rglob("*.json")) == []
+
+
+def test_what_looks_up_is_called_all_along(seeds: Seeds) -> None:
+    judge, calls = seeds.reference.judge, []
+    draw = judge.initialised("draw", 8)
+    judge.judge(draw, "draw", look_up=lambda: calls.append("judging"))
+    assert len(calls) > 5  # epochs of fine-tuning; then curves
+    judge.judge(draw, "draw", with_phase=False, look_up=lambda: calls.append("fine-tuning"))
+    assert calls.count("judging") > calls.count("fine-tuning") == 5
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from wslbench.evaluation.generators.reference import Reference
 from wslbench.evaluation.generators.unit import GenerationResult, GenerationUnit, run_generation_unit
 from wslbench.evaluation.journal import JournalEntry, unit_key
 from wslbench.evaluation.launcher import Launcher
+from wslbench.evaluation.limits import StoppedError
 from wslbench.evaluation.result_schema import MethodInfo, ResultRecord
 from wslbench.evaluation.run import Run, UnitName
 from wslbench.evaluation.task_run import EVALUATOR_VERSION
@@ -61,7 +62,7 @@ class GenerationRun(Run):
     def work(self, name: UnitName, launcher: Launcher, stop: threading.Event) -> JournalEntry:
         """Have networks drawn, and judge them."""
         result = run_generation_unit(self.unit(name), self.method, launcher, self.limits, stop)
-        return self.entry(name, result)
+        return self._entry(name, result, stop)
 
     def unit(self, name: UnitName) -> GenerationUnit:
         """What the generator is asked."""
@@ -78,11 +79,11 @@ class GenerationRun(Run):
             device=self.device,
         )
 
-    def entry(self, name: UnitName, result: GenerationResult) -> JournalEntry:
+    def _entry(self, name: UnitName, result: GenerationResult, stop: threading.Event) -> JournalEntry:
         """What the journal keeps of a unit: its judged networks, not their weights."""
         networks: dict[str, list[int | float | str | None]] = {}
         if result.drawn is not None:
-            rows = self._judge(name, result)
+            rows = self._judge(name, result, stop)
             networks = {str(column): _plain(rows[column]) for column in rows}
         uncovered = DRAWN if result.unsupported else 0
         return self.ended(name, result, models=DRAWN, uncovered=uncovered, networks=networks)
@@ -106,13 +107,18 @@ class GenerationRun(Run):
         write_generation_result(record, table, folder)
         return record
 
-    def _judge(self, name: UnitName, result: GenerationResult) -> pd.DataFrame:
+    def _judge(self, name: UnitName, result: GenerationResult, stop: threading.Event) -> pd.DataFrame:
         import torch
+
+        def look_up() -> None:
+            if stop.is_set():
+                raise StoppedError
 
         assert result.drawn is not None
         with _JUDGING:
+            look_up()  # others may have been judged for long
             torch.set_num_threads(1)  # numbers must not depend on the machine's cores
-            judged = self.reference.judge.judge(result.drawn, f"{self.id} seed {name.seed}")
+            judged = self.reference.judge.judge(result.drawn, f"{self.id} seed {name.seed}", look_up=look_up)
         return as_rows(judged, self.reference.problem.phase, self.track)
 
     def _name_of_draws(self, name: UnitName) -> str:
