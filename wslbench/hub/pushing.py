@@ -94,7 +94,7 @@ def _plain_uploads() -> Iterator[None]:
     """
     from huggingface_hub import constants
 
-    before = constants.HF_HUB_DISABLE_XET
+    before = getattr(constants, "HF_HUB_DISABLE_XET", False)  # the oldest versions asked the environment alone
     constants.HF_HUB_DISABLE_XET = True
     try:
         yield
