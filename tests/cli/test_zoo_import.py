@@ -67,6 +67,22 @@ def test_what_is_missing_is_asked_for(tmp_path: Path) -> None:
     assert not (tmp_path / "zoo").exists()
 
 
+def test_the_card_says_what_the_user_says(tmp_path: Path) -> None:
+    said = {
+        "name": "encounters",
+        "description": "Controllers that turn away in time.",
+        "modality": "physics",
+        "licence": "CC-BY-4.0",
+        "citation": "Whoever trained them",
+    }
+    words = [word for option, value in said.items() for word in (f"--{option}", value)]
+    call(write_controllers(tmp_path / "source"), "--format", "state-dicts", *GRID, *words, "--out", tmp_path / "zoo")
+    zoo = load_zoo(tmp_path / "zoo")
+    assert {field: getattr(zoo.card, field) for field in said} == said
+    card = dataset_card(zoo, HubAddress("me/zoo"), has_picture=False)
+    assert all(value in card for value in ("Controllers that turn away in time.", "unknown (physics)", "CC-BY-4.0"))
+
+
 def test_how_large_the_data_are_need_not_be_known(tmp_path: Path) -> None:
     source = write_controllers(tmp_path / "source")
     call(source, "--format", "state-dicts", *GRID, "--out", tmp_path / "zoo")

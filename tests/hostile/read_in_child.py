@@ -29,6 +29,10 @@ PATIENCE = 20.0  # seconds of wall clock, after which a reader waits for somethi
 ROOM = 4 * 2**30  # bytes of address space beyond what the libraries have mapped
 
 
+class StillReading(BaseException):
+    """The alarm. No ``Exception``: a reader would take it for damage of its file, and its wait for an answer."""
+
+
 def read_zoo(folder: Path) -> None:
     """Everything that a zoo holds, as ``wslbench zoo verify`` reads it."""
     zoo = load_zoo(folder)
@@ -111,7 +115,7 @@ def status(field: str) -> int:
 
 def wake(*_: object) -> None:
     """End a wait."""
-    raise TimeoutError(f"still reading after {PATIENCE} seconds")
+    raise StillReading(f"still reading after {PATIENCE} seconds")
 
 
 def main() -> None:

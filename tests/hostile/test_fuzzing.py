@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from tests.hostile.patience import patience
 from wslbench.errors import TaskError, ZooError, ZooFormatError
 from wslbench.foreign_text import has_control_characters, shown
 from wslbench.interop.tensors import read_tensors
@@ -39,13 +41,28 @@ ENTRIES = st.fixed_dictionaries(
 HEADERS = st.dictionaries(st.sampled_from(["a", "b", "__metadata__"]), ENTRIES | JSON, max_size=3)
 
 
+def test_a_hang_is_a_failure_that_shows_the_example() -> None:
+    @settings(BOUNDED, database=None, phases=[Phase.generate])  # a smaller example would have to be waited for
+    @given(content=st.just(b"endless"))
+    def read(content: bytes) -> None:
+        with patience(0.05), contextlib.suppress(ZooError):
+            while content:
+                with contextlib.suppress(Exception):  # as a reader does that takes every error for damage
+                    signal.pause()
+
+    with pytest.raises(pytest.fail.Exception, match=r"still reading after 0\.05 seconds") as failure:
+        read()
+    assert any("content=b'endless'" in note for note in failure.value.__notes__)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
 @BOUNDED
 @given(header=HEADERS | JSON, data=st.binary(max_size=64), shift=st.integers(-2, 2))
 def test_shard_headers(header: object, data: bytes, shift: int, tmp_path: Path) -> None:
     text = json.dumps(header).encode()
     path = tmp_path / "shard"
     path.write_bytes(max(len(text) + shift, 0).to_bytes(8, "little") + text + data)
-    with contextlib.suppress(ZooError):
+    with patience(), contextlib.suppress(ZooError):
         tensors = map_file(path, "shard").tensors
         assert sum(tensor.nbytes for tensor in tensors.values()) <= len(data) + 2  # no byte of the file twice
 
@@ -61,7 +78,7 @@ def test_bytes(content: bytes, tmp_path: Path) -> None:
         lambda: read_card(tmp_path),
         lambda: load_tasks(tmp_path / "tasks.yaml"),
     ):
-        with pytest.raises((ZooError, TaskError)):
+        with patience(), pytest.raises((ZooError, TaskError)):
             read()
 
 
@@ -87,7 +104,7 @@ def test_state_dicts_with_changed_bytes(
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path / f"net{suffix}"
     path.write_bytes(content[: data.draw(st.sampled_from([len(content), len(content) // 2]))])
-    with contextlib.suppress(ZooFormatError):
+    with patience(), contextlib.suppress(ZooFormatError):
         assert all(np.isfinite(tensor).all() for tensor in read_tensors(path).values())
 
 
@@ -98,7 +115,7 @@ def test_tables_with_changed_bytes(data: st.DataObject, built_tiny_zoo: Path, tm
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     (tmp_path / "pairs.parquet").write_bytes(content)
-    with contextlib.suppress(ZooError):
+    with patience(), contextlib.suppress(ZooError):
         read_table(tmp_path / "pairs.parquet", PAIR_COLUMNS, "pairs")
 
 
@@ -120,7 +137,7 @@ def test_manifests_with_a_changed_field(data: st.DataObject, built_tiny_zoo: Pat
         place = place[key]
     place[key] = data.draw(JSON)
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    with contextlib.suppress(ZooError):
+    with patience(), contextlib.suppress(ZooError):
         read_manifest(tmp_path)
 
 
@@ -133,5 +150,5 @@ def test_task_files_with_junk_in_them(cut: int, junk: str, tmp_path: Path) -> No
     text = source.read_text(encoding="utf-8")[:3000]
     path = tmp_path / "tasks.yaml"
     path.write_bytes((text[:cut] + junk + text[cut:]).encode("utf-8", "replace"))
-    with contextlib.suppress(TaskError):
+    with patience(), contextlib.suppress(TaskError):
         load_tasks(path)

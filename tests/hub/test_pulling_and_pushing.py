@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -117,6 +118,19 @@ def test_what_is_not_sound_is_not_pushed(hub: Store, tiny_zoo: Path, monkeypatch
     with pytest.raises(ZooDamagedError, match="not published"):
         push_zoo(tiny_zoo, "me/mine")
     assert hub.seen == []
+
+
+@pytest.mark.parametrize("switched_off", [False, True])
+def test_files_go_by_http_and_the_library_stays_as_it_was(
+    switched_off: bool, hub: Store, built_tiny_zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub of these tests does not speak Xet, which is installed: an upload that tried it would fail."""
+    assert importlib.util.find_spec("hf_xet") is not None
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", switched_off)
+    push_zoo(built_tiny_zoo, "me/mine")
+    with pytest.raises(HubError):
+        push_zoo(built_tiny_zoo, "me/mine", "nowhere")
+    assert constants.HF_HUB_DISABLE_XET is switched_off
 
 
 def test_a_refusal_is_said(hub: Store, built_tiny_zoo: Path) -> None:

@@ -32,7 +32,11 @@ STEPS = (0, 40, 86)
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """Five networks at three epochs."""
-    folder = tmp_path / "mnist"
+    return write_small_cnn_zoo(tmp_path / "mnist")
+
+
+def write_small_cnn_zoo(folder: Path) -> Path:
+    """The files of five networks at three epochs."""
     folder.mkdir()
     generator = np.random.default_rng(0)
     sizes = [int(np.prod(shape)) for shape in SHAPES.values()]

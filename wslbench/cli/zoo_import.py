@@ -47,6 +47,8 @@ def import_(
     name: Annotated[str | None, typer.Option("--name", help="The zoo's name. [default: that of the folder]")] = None,
     licence: Annotated[str, typer.Option("--licence", help="The weights' licence.")] = "unknown",
     citation: Annotated[str, typer.Option("--citation", help="Whom to cite.")] = "unknown",
+    description: Annotated[str, typer.Option("--description", help="What the zoo is, in a sentence.")] = "",
+    modality: Annotated[str, typer.Option("--modality", help="Its data: images, text, physics, …")] = "unknown",
     rounded: Annotated[
         bool, typer.Option("--round", help="Round numbers that float32 cannot hold exactly (float64), and say so.")
     ] = False,
@@ -77,6 +79,8 @@ def import_(
         metadata=metadata,
         licence=licence,
         citation=citation,
+        description=description,
+        modality=modality,
         strict=strict,
         rounded=rounded,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,19 +69,37 @@ def push_zoo(folder: Path, repository: str, revision: str = "main", private: boo
             api.create_repo(address.repository, repo_type=_KIND, private=private, exist_ok=True)
             there = api.list_repo_files(address.repository, repo_type=_KIND, revision=revision)
             stale = [file for file in there if file.startswith(_OURS) and file not in files]
-            done = api.create_commit(
-                address.repository,
-                [*additions, *(CommitOperationDelete(file) for file in stale)],
-                commit_message=f"{zoo.name} {zoo.card.content_version}, annotations {zoo.card.annotation_version}",
-                repo_type=_KIND,
-                revision=revision,
-            )
+            with _plain_uploads():
+                done = api.create_commit(
+                    address.repository,
+                    [*additions, *(CommitOperationDelete(file) for file in stale)],
+                    commit_message=f"{zoo.name} {zoo.card.content_version}, annotations {zoo.card.annotation_version}",
+                    repo_type=_KIND,
+                    revision=revision,
+                )
         except Exception as error:  # the hub client's http library, and so what it raises, differs between versions
             reason = refusal_of(error) or f"{no_answer(constants)} ({shown(' '.join(str(error).split()))[:300]})"
             raise HubError(f"zoo {zoo.name!r} cannot be published as {address}: {reason}") from error
     if not is_commit(done.oid):
         raise HubError(f"{address}: the hub took the zoo, and names no commit for it")
     return Pushed(HubAddress(address.repository, str(done.oid)), len(additions), len(stale))
+
+
+@contextmanager
+def _plain_uploads() -> Iterator[None]:
+    """Have the hub's library send files by HTTP, not by Xet, as downloads come here and as uploads are tested.
+
+    Xet needs a service beside the hub's, and what it saves, parts that several files share, shards hardly have. The
+    library knows no argument for it, only this constant of the process, which is afterwards what it was before.
+    """
+    from huggingface_hub import constants
+
+    before = getattr(constants, "HF_HUB_DISABLE_XET", False)  # the oldest versions asked the environment alone
+    constants.HF_HUB_DISABLE_XET = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = before
 
 
 def zoo_files(zoo: Zoo) -> list[str]:

@@ -275,7 +275,7 @@ def _card(
         licence=options.licence,
         citation=options.citation,
         description=options.description,
-        modality="unknown",
+        modality=options.modality,
         data_set=DataSetCard(name=options.data_set, train_size=options.train_size, test_size=options.test_size),
         architectures={name: network for name, network in architectures.items() if name in used},
         load=load,

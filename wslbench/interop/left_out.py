@@ -21,7 +21,7 @@ class LeftOut(NamedTuple):
 
 
 def entry(left_out: Sequence[LeftOut]) -> dict[str, Any]:
-    """For the card's recipe: how many were left out for which reason, and which; nothing where there are none."""
+    """For the card's recipe: how many were left out for which reason, and the first of them; nothing if none were."""
     if not left_out:
         return {}
     counts = dict(sorted(Counter(left.reason for left in left_out).items()))
@@ -36,7 +36,9 @@ def told(card: ZooCard) -> str | None:
         return None
     counts, names = left_out["counts"], left_out["names"]
     reasons = "; ".join(f"{count} {reason}" for reason, count in counts.items())
-    return f"left out {sum(counts.values())} ({reasons}): {_first(names)}; all are listed in zoo.yaml"
+    count = sum(counts.values())
+    listed = "all are listed" if len(names) == count else f"{len(names)} of them are listed"
+    return f"left out {count} ({reasons}): {_first(names)}; {listed} in zoo.yaml"
 
 
 def _first(names: Iterable[str], most: int = 3) -> str:

@@ -50,8 +50,8 @@ class ImportOptions:
     metadata
         A CSV file whose first column names the state dicts; None: ``metadata.csv`` in the source. Of layouts that
         need one.
-    licence, citation, description
-        For the zoo's card.
+    licence, citation, description, modality
+        For the zoo's card. The modality is that of the data, such as ``images``.
     strict
         Whether weights that are not finite end the import; else such checkpoints are left out.
     rounded
@@ -69,6 +69,7 @@ class ImportOptions:
     licence: str = "unknown"
     citation: str = "unknown"
     description: str = ""
+    modality: str = "unknown"
     strict: bool = False
     rounded: bool = False
 
