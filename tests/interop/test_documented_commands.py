@@ -19,6 +19,7 @@ from tests.interop.test_model_zoo import network
 from tests.interop.test_model_zoo import write_run as write_model_zoo_run
 from tests.interop.test_small_cnn_zoo import write_small_cnn_zoo
 from wslbench.cli import app
+from wslbench.evaluation.floors import FLOORS
 from wslbench.zoo import load_zoo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +55,8 @@ def write_layers(file: Path, widths: list[int], generator: np.random.Generator) 
     np.savez(file, **tensors)
 
 
-def test_from_a_folder_to_a_score(here: Path) -> None:
+@pytest.mark.parametrize("floors", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_from_a_folder_to_a_score(here: Path, floors: bool) -> None:
     """The section of that name: names, shapes and metadata of the fixture are those of the published networks."""
     section = IMPORTING.split("## From an imported zoo to a score")[1].split("\n## ")[0]
     generator = np.random.default_rng(0)
@@ -74,10 +76,14 @@ def test_from_a_folder_to_a_score(here: Path) -> None:
     assert "45 checkpoints, splits: new-load, new-temperature" in run(bring_in)
     run(begin)
     assert "All 2 tasks can be asked" in run(validate)
-    run(evaluate + " --seeds 1 --task my-zoo.tau")
-    (file,) = Path("runs").glob("*/my-zoo.tau.json")
+    assert evaluate.endswith(" --floors")
+    run(evaluate.removesuffix("--floors") + ("--floors" if floors else "") + " --seeds 1 --task my-zoo.tau")
+    (file,) = Path("runs").glob("my*/my-zoo.tau.json")
     record = json.loads(file.read_text(encoding="utf-8"))
     assert (record["status"], record["coverage"]) == ("ok", 1.0)
+    # A task of one's own has no committed floors: they are those that were evaluated beside the method.
+    assert set(record["floors"]) == (set(FLOORS) if floors else set())
+    assert (record["lift"] is not None) == floors
 
 
 def test_the_command_of_the_readme(here: Path) -> None:

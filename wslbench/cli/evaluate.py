@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from wslbench.cli._floor_files import floor_files
 from wslbench.cli.engine_name import EngineName
 from wslbench.cli.memory import memory_bytes
 
@@ -66,6 +67,13 @@ def evaluate(
     retry_failures: Annotated[
         bool, typer.Option("--retry-failures", help="Run again what failed in an earlier call.")
     ] = False,
+    floors: Annotated[
+        bool,
+        typer.Option(
+            "--floors",
+            help="Evaluate the floors and the oracle first, into DIR: tasks of your own have no committed ones.",
+        ),
+    ] = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write what is shown at the end to this page as well.")
     ] = None,
@@ -99,19 +107,21 @@ def evaluate(
     if note:
         typer.echo(note, err=True)
     spread = make_engine(engine.value, jobs, address) if engine is EngineName.ray or address is not None else None
-    with report.progress() as on_progress:
-        records = evaluate_method(
-            method,
-            task or (),
-            suite,
-            seeds,
-            out,
-            settings,
-            book=book,
-            zoos=zoos,
-            engine=spread,
-            on_progress=on_progress,
-        )
+    methods: list[str | Path] = [*(floor_files(method) if floors else []), method]
+    for each in methods:
+        with report.progress() as on_progress:
+            records = evaluate_method(
+                each,
+                task or (),
+                suite,
+                seeds,
+                out,
+                settings,
+                book=book,
+                zoos=zoos,
+                engine=spread,
+                on_progress=on_progress,
+            )
     if as_json:
         report.print_json(records)
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wslbench.cli._floor_files import floor_files
 from wslbench.cli._seed_secret import secret_in
 from wslbench.cli.memory import memory_bytes
 
@@ -107,7 +108,7 @@ def verify(
     regrown = {name: _grown_again(recipe, secret, zoo_cache.absolute(), jobs) for name, recipe in recipes.items()}
     hidden = seed_secret.absolute(), zoo_cache.absolute()
     # Twice: each floor is held against the others, too, which the first time are not there yet. Nothing runs again.
-    methods: list[str | Path] = [*(_floors(method) * 2 if floors else []), method]
+    methods: list[str | Path] = [*(floor_files(method) * 2 if floors else []), method]
     latest: dict[tuple[str | Path, str], Verification] = {}
     for each in methods:
         with progress() as on_progress:
@@ -128,17 +129,6 @@ def verify(
         typer.echo(paragraph, err=True)
     if failures:
         raise typer.Exit(1)
-
-
-def _floors(method: str) -> list[Path]:
-    """Files of the floors and the oracle, but for the method itself."""
-    from wslbench.bundled import bundled_path
-    from wslbench.evaluation.floors import FLOORS
-    from wslbench.evaluation.method_file import read_method_file
-
-    files = [bundled_path("baselines") / f"{name}.py" for name in FLOORS]
-    own = read_method_file(method).path.resolve()
-    return [file for file in files if file.resolve() != own]
 
 
 def _as_json(found: list[Verification]) -> str:

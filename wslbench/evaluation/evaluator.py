@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wslbench.evaluation.execution import Progress, Settings
+from wslbench.evaluation.floors import floors_folder
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.evaluation.work import Wanted, work_on
 from wslbench.tasks import TaskBook, load_tasks
@@ -51,7 +52,8 @@ def evaluate(
         Folder for ``<method>/<task id>.json`` and ``.parquet``.
     book, zoos, floors
         Other tasks than the bundled ones, zoos (or their folders) by the names that tasks use, and another
-        folder of floor results.
+        folder of floor results. Without one, floors are the committed ones, and for tasks that have none those in
+        ``out``.
     engine
         Whose workers run the units (:func:`wslbench.engines.make_engine`), on machines that see the method, ``out`` and
         the zoos under the same paths; the numbers are the same. None: processes of this machine, ``settings.jobs`` at a
@@ -85,5 +87,5 @@ def evaluate(
         method, wanted, seeds, folder, settings or Settings(), zoos=zoos, engine=engine, on_progress=on_progress
     ) as work:
         for run in work.finished:
-            records[run.id] = run.write(work.method, folder, floors)
+            records[run.id] = run.write(work.method, folder, floors or floors_folder(run.id, folder))
     return [records[task.id] for task in work.tasks]

@@ -39,6 +39,18 @@ class Floors(NamedTuple):
     warnings: list[str]
 
 
+def floors_folder(task_id: str, own: Path) -> Path:
+    """Where the floors of a task stand: among the committed results; of a task of one's own, among one's own results.
+
+    Parameters
+    ----------
+    own
+        The folder that results are written to.
+    """
+    committed = bundled_path("results")
+    return committed if any((committed / name / f"{task_id}.json").is_file() for name in FLOORS) else own
+
+
 def committed_floors(problem: Problem, results: Path | None = None) -> Floors:
     """The floors of a problem from the committed results, or from another results folder."""
     folder = bundled_path("results") if results is None else results

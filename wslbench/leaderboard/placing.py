@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wslbench.bundled import bundled_path
+from wslbench.evaluation.floors import floors_folder
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.leaderboard.board import TaskBoard, make_boards
 from wslbench.leaderboard.results import Results, TaskChecker, TaskEntries, read_results
@@ -41,7 +42,8 @@ def place(
 ) -> Placed:
     """Put a method's results among the committed ones; of the same method, the fresh result stands.
 
-    Other methods' results in ``out`` are left out: they may be of any age, and ``wslbench leaderboard`` shows them.
+    Other methods' results in ``out`` are left out: they may be of any age, and ``wslbench leaderboard`` shows them. Of
+    tasks without committed floors, which are the user's own, they are all there is, and are compared with.
 
     Parameters
     ----------
@@ -63,16 +65,22 @@ def place(
     """
     folder = committed or bundled_path("results")
     tasks = [book.tasks[record.task.id] for record in records]
-    found = read_results([folder], book, tasks, open_zoo, cache=cache)
+    source = {task.id: folder if committed else floors_folder(task.id, out) for task in tasks}
+    read = {
+        where: read_results([where], book, [task for task in tasks if source[task.id] == where], open_zoo, cache=cache)
+        for where in dict.fromkeys(source.values())
+    }
+    found = {each.task.id: each for results in read.values() for each in results.tasks}
     zoos: dict[str, Zoo] = {}
     placed = []
-    for record, others in zip(records, found.tasks, strict=True):
-        name = record.method.name
-        checker = TaskChecker(others.task, open_zoo, zoos, folder, cache)
+    for record in records:
+        name, others = record.method.name, found[record.task.id]
+        checker = TaskChecker(others.task, open_zoo, zoos, source[record.task.id], cache)
         mine = checker.entry(out / name / f"{record.task.id}.json")
         checker.save()
         kept = [entry for entry in others.entries if entry.record.method.name != name]
         placed.append(TaskEntries(others.task, [*kept, mine]))
     wanted = {task.id for task in tasks}
-    problems = [line for line in found.problems if any(f"{task}." in line for task in wanted)]
+    told = [line for results in read.values() for line in results.problems]
+    problems = [line for line in told if any(f"{task}." in line for task in wanted)]
     return Placed(make_boards(Results(placed, ())), problems)
