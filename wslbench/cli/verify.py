@@ -199,30 +199,33 @@ def _grown_again(recipe: Recipe, secret: SeedSecret, cache: Path, jobs: int) -> 
 
 
 def _print_table(found: list[Verification], out: Path) -> None:
+    """A table a task: whole names and intervals do not fit side by side into a terminal of 80 columns otherwise."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     from wslbench.leaderboard.columns import with_ends, with_interval
     from wslbench.tasks.metrics.registry import METRICS
 
     console = Console()
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    words = ("task", "method", "metric")
-    for heading in (*words, "public", "re-grown", "gap", "fit again"):
-        table.add_column(heading, justify="left" if heading in words else "right")
-    for each in found:
-        scores = each.scores
-        table.add_row(
-            escape(each.task),
-            escape(each.records["public"].method.name),
-            METRICS[each.metric].label,
-            with_interval(scores["public"]),
-            with_interval(scores["regrown"]),
-            with_ends(*each.gap),
-            with_interval(scores["refitted"]),
-        )
-    console.print(table)
+    for task in dict.fromkeys(each.task for each in found):
+        those = [each for each in found if each.task == task]
+        console.print(Text(f"{task} · {METRICS[those[0].metric].label}", style="bold"))
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        table.add_column("method", overflow="fold")
+        for heading in ("public", "re-grown", "gap", "fit again"):
+            table.add_column(heading, justify="right")
+        for each in those:
+            scores = each.scores
+            table.add_row(
+                Text(each.records["public"].method.name),
+                with_interval(scores["public"]),
+                with_interval(scores["regrown"]),
+                with_ends(*each.gap),
+                with_interval(scores["refitted"]),
+            )
+        console.print(table)
+        console.print()
     tiers = sorted({record.tier for each in found for way, record in each.records.items() if way != "public"})
     console.print(
         f"tier {', '.join(tiers)} · a gap above 0 throughout was memorised · results are in {out}",
