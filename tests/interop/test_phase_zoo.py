@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +99,14 @@ def test_short_and_restarted_runs_are_flagged(zoo: Zoo) -> None:
     assert flags.index[flags["unfinished"]].tolist() == [(2, 16, 0)]
     assert flags.index[flags["restarted"]].tolist() == [(2, 512, 0)]
     assert zoo.table["test_accuracy"].between(0, 1).all()
+
+
+def test_hyperparameters_may_stand_in_a_file_of_another_name(tree: Path, tmp_path: Path) -> None:
+    """In some releases every run has a config.json and no params.json."""
+    shutil.copytree(tree, tmp_path / "tree")
+    for path in (tmp_path / "tree").glob("*/params.json"):
+        path.rename(path.with_name("config.json"))
+    pd.testing.assert_frame_equal(listed(tmp_path / "tree"), listed(tree))
 
 
 def test_a_line_says_its_epoch_itself_and_the_later_one_counts(tmp_path: Path) -> None:

@@ -67,6 +67,11 @@ def list_model_zoo(source: Path, options: ImportOptions) -> Listing:
     """
     if preprocessed_files(source):
         return _preprocessed(source)
+    if source.is_dir() and not any(source.glob("*/result.json")):
+        raise ZooFormatError(
+            f"{source} holds neither runs (folders with a result.json) nor a preprocessed .pt file; name the "
+            "folder in which they stand"
+        )
     runs, empty = read_runs(source)
     epoch = measured_epoch_of(runs)
     known: dict[object, dict[str, float]] = {}
