@@ -299,6 +299,13 @@ def test_both_tiers_give_the_same_numbers_on_any_number_of_jobs(
     }  # fmt: skip
 
 
+@pytest.mark.slow
+def test_libraries_that_write_files_while_they_are_imported_work(run, write_method: WriteMethod) -> None:
+    """Graph libraries import ``torch._dynamo``, which looks for a temporary folder then."""
+    record = run(write_method("import torch._dynamo\n" + method()))
+    assert (record.status, record.tier) == ("ok", "sandbox")
+
+
 def test_a_resumed_run_does_not_mix_tiers(run, write_method: WriteMethod) -> None:
     path = write_method(method())
     seen: list[Progress] = []

@@ -18,6 +18,7 @@ from wslbench.evaluation.namespaces import SCRATCH
 
 PROGRAM: Final = "bwrap"
 _PROBE_SECONDS: Final = 20.0
+_IMPORTING_BYTES: Final = 64 * 2**20
 # What programs need of a system. Homes, mounted disks and the folders of running programs are not among it.
 _SYSTEM: Final = tuple(
     Path(path)
@@ -71,7 +72,9 @@ def command_line(readable: Iterable[Path] = (), masked: Iterable[Path] = (), tru
             emptied.append(path)
         else:
             line += ["--ro-bind", "/dev/null", str(path)]
-    line += ["--dir", str(SCRATCH), "--dir", "/var/tmp", "--dev", "/dev"]
+    # Libraries may want a folder to write to while they are imported. Units have folders of their own above it.
+    line += ["--size", str(_IMPORTING_BYTES), "--tmpfs", str(SCRATCH)] if trusted else ["--dir", str(SCRATCH)]
+    line += ["--dir", "/var/tmp", "--dev", "/dev"]
     line += ["--bind", "/proc", "/proc"] if trusted else ["--proc", "/proc"]
     for path in (*emptied, Path("/dev"), Path("/")):
         line += ["--remount-ro", str(path)]

@@ -17,11 +17,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from wslbench.evaluation.containment import adopt_orphans, contain, end_descendants
+from wslbench.evaluation.namespaces import SCRATCH
 from wslbench.evaluation.protocol import Channel, ChannelClosedError, close_files
 
 _CUDA_NOT_INITIALIZED: Final = 3
@@ -38,12 +40,35 @@ _ALWAYS: Final = (
 )
 
 
-def preload(modules: Iterable[str]) -> None:
-    """Import modules, ignoring what cannot be imported: the method will say so itself."""
+def preload(modules: Iterable[str]) -> bool:
+    """Import modules, ignoring those that are not there: the method will say so itself.
+
+    Returns
+    -------
+    Whether none failed half-way. What such an import leaves behind would keep the method, too, from importing it.
+    """
     for module in modules:
-        # Whatever an import prints would land in the user's terminal.
-        with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
-            importlib.import_module(module)
+        try:
+            # Whatever an import prints would land in the user's terminal.
+            with contextlib.redirect_stdout(io.StringIO()):
+                importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not (module == error.name or module.startswith(f"{error.name}.")):
+                return False
+        except Exception:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Meanwhile, temporary files are written there: some libraries want to while they are imported."""
+    os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["TMPDIR"]
+        tempfile.tempdir = None  # it has been looked up
 
 
 def cuda_in_use() -> bool:
@@ -60,7 +85,7 @@ def cuda_in_use() -> bool:
 def serve(channel: Channel, scratch_bytes: int | None = None) -> None:
     """Fork a warden for every message until the parent hangs up, then leave no process behind.
 
-    Where an import has begun to use CUDA, the server ends at once, and units are started without it.
+    Where an import has begun to use CUDA, or has failed half-way, the server ends, and units are started without it.
 
     Parameters
     ----------
@@ -71,8 +96,10 @@ def serve(channel: Channel, scratch_bytes: int | None = None) -> None:
         adopt_orphans()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens report to the parent; the kernel reaps them
     try:
-        preload((*_ALWAYS, *channel.receive().payload["modules"]))
-        if cuda_in_use():
+        modules = (*_ALWAYS, *channel.receive().payload["modules"])
+        with contextlib.nullcontext() if scratch_bytes is None else _temporary_files_in(SCRATCH):
+            whole = preload(modules)
+        if not whole or cuda_in_use():
             return
         gc.collect()
         gc.freeze()  # a collection in a child would copy every page that is shared with this process
