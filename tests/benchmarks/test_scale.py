@@ -40,7 +40,7 @@ PER_CHECKPOINT = {
     "evaluating_numbers": 6000,
 }
 METHOD_PER_CHECKPOINT = 1000
-SLACK = 96e6  # of a step, whatever the number and size of networks: blocks, and what is not given back at once
+SLACK = 64e6  # of a step, whatever the number and size of networks: blocks, and what is not given back at once
 
 
 class Scaled(NamedTuple):

@@ -48,7 +48,8 @@ def floors_folder(task_id: str, own: Path) -> Path:
         The folder that results are written to.
     """
     committed = bundled_path("results")
-    return committed if any((committed / name / f"{task_id}.json").is_file() for name in FLOORS) else own
+    shipped = next(committed.glob(f"*/{task_id}.json"), None)  # of any method: generators have comparators for floors
+    return own if shipped is None else committed
 
 
 def committed_floors(problem: Problem, results: Path | None = None) -> Floors:
