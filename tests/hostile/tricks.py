@@ -1014,7 +1014,7 @@ def population_bomb(folder: Path) -> None:
     raw_zip(folder / POPULATION, [("net/data.pkl", zeros(1024), 1024 * MEGABYTE)])
 
 
-@trick(*MODELZOO, "holds no runs")
+@trick(*MODELZOO, "holds neither runs")
 def population_device(folder: Path) -> None:
     linked(POPULATION, "/dev/zero")(folder)
 
