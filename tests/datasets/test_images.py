@@ -38,6 +38,31 @@ def test_every_data_set_is_read_pixel_by_pixel(name: str, data_folder: Path) -> 
     assert len(data.mean) == len(data.std) == channels
 
 
+def test_pixels_can_be_normalised_as_somebody_else_did(data_folder: Path) -> None:
+    write_images(data_folder, "cifar10", train=3, test=2)
+    usual = load("cifar10")
+    told = load_dataset("cifar10", mean=0.5, std=[0.2, 0.25, 0.3])
+    assert isinstance(told, Dataset)
+    assert (told.mean, told.std) == ((0.5, 0.5, 0.5), (0.2, 0.25, 0.3))
+    assert usual.mean == (0.4914, 0.4822, 0.4465)
+    np.testing.assert_array_equal(told.train_inputs, usual.train_inputs)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "wanted"),
+    [
+        ("mean", [0.5, 0.5], "mean is one number, or 3 of them"),
+        ("mean", float("nan"), "mean is one number, or 3 of them"),
+        ("std", 0, "std is one number above 0, or 3 of them"),
+        ("std", [0.2, 0.2, -0.2], "std is one number above 0, or 3 of them"),
+        ("std", "unit", r"scale of the pixels; not 'unit'"),
+    ],
+)
+def test_what_no_pixels_could_be_normalised_by_is_refused(argument: str, value: object, wanted: str) -> None:
+    with pytest.raises(DatasetError, match=wanted):
+        load_dataset("cifar10", **{argument: value})
+
+
 def test_shards_are_read_in_order_and_a_missing_one_is_noticed(data_folder: Path) -> None:
     whole = write_images(data_folder / "whole", "cifar10", train=40, test=9)
     sharded = write_images(data_folder, "cifar10", train=40, test=9, shards=3)

@@ -26,9 +26,13 @@ def test_an_unknown_argument_is_refused_with_the_allowed_ones() -> None:
         load_dataset("digits", seed=3)
 
 
-def test_an_argument_that_is_a_list_is_refused() -> None:
-    with pytest.raises(DatasetError, match="arguments are numbers and names"):
+def test_arguments_of_a_wrong_kind_are_refused() -> None:
+    with pytest.raises(DatasetError, match="interior is a number of points from 1 up"):
         load_dataset("convection", interior=[3])
+    with pytest.raises(DatasetError, match=r"arguments are numbers, names and rows of numbers, not \{'interior'"):
+        load_dataset("convection", interior={})
+    with pytest.raises(DatasetError, match="arguments are numbers, names and rows of numbers"):
+        load_dataset("convection", interior=[[3]])
 
 
 def test_a_data_set_is_loaded_once_for_the_same_arguments() -> None:

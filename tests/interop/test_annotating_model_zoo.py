@@ -25,7 +25,7 @@ LEARNED, UNTRAINED = 0.02, 0.01  # learning rates, as the tree has them
 
 @pytest.fixture
 def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Files as MNIST's, in which scikit-learn's digits recur: ``{part: (standardised pixels, labels)}``."""
+    """Files as MNIST's, in which scikit-learn's digits recur: ``{part: (pixels in −1…1, labels)}``."""
     digits = load_digits()
     large = np.pad(np.kron(digits.images * 15.9, np.ones((3, 3))), ((0, 0), (2, 2), (2, 2))).astype(np.uint8)
     folder = tmp_path / "data" / "mnist"
@@ -37,7 +37,7 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[t
         header = struct.pack(">iiii", 2051, size, 28, 28)
         (folder / f"{prefix}-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
         (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(struct.pack(">ii", 2049, size) + labels.tobytes())
-        parts[part] = (torch.from_numpy(pixels)[:, None] / 255 - 0.1307) / 0.3081, torch.from_numpy(labels).long()
+        parts[part] = torch.from_numpy(pixels)[:, None] / 127.5 - 1, torch.from_numpy(labels).long()
     monkeypatch.setenv("WSLBENCH_DATA", str(folder.parent))
     return parts
 
@@ -75,7 +75,13 @@ def test_losses_accuracies_and_phases_are_of_the_images_that_the_networks_saw(
             torch.save(made.state_dict(), folder / "checkpoint_25" / "checkpoints")
             written[f"{folder.name}/checkpoint_25/checkpoints"] = made
     imported = import_zoo(tree, "modelzoo", tmp_path / "zoo", OPTIONS)
-    seen = {"data_set": "mnist", "label_noise": 0.0, "train_subset": 1400, "test_subset": 397}
+    seen = {
+        "data_set": "mnist",
+        "data_arguments": {"mean": 0.5, "std": [0.5]},
+        "label_noise": 0.0,
+        "train_subset": 1400,
+        "test_subset": 397,
+    }
     zoo = annotate_zoo(imported, AnnotationOptions.model_validate(MEASURED | seen), Here()).zoo
 
     assert verify(zoo) == []

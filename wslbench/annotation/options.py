@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wslbench.annotation.definition import Definition, HessianSettings, load_definition
-from wslbench.datasets import DATASETS
+from wslbench.datasets import DATASETS, DataArgument
 from wslbench.errors import LandscapeError
 from wslbench.landscape import PhaseCutoffs
 from wslbench.training import Augmentation, Optimisation, TrainingData
@@ -51,7 +51,7 @@ class AnnotationOptions(BaseModel):
 
     definition: str = "wslbench"
     data_set: str
-    data_arguments: dict[str, int | float | str | bool] = Field(default_factory=dict)
+    data_arguments: dict[str, DataArgument] = Field(default_factory=dict)
     train_subset: int | None = Field(default=None, ge=1)
     test_subset: int | None = Field(default=None, ge=1)
     label_noise: float = Field(default=0.0, ge=0, le=0.5)

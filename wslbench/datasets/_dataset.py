@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+DataArgument = int | float | str | bool | tuple[float, ...]
+"""What the loader of a data set may be told under one name."""
+
 
 # eq=False: two data sets are the same only if they are one object; arrays have no single answer to ==.
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,14 @@ Means and standard deviations are the ones in common use, taken over the train i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from wslbench.datasets._hub import HubFiles
+from wslbench.errors import DatasetError
+
+Channels = float | tuple[float, ...] | None
+"""A number for all channels, or one a channel; None: the one in common use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +61,26 @@ class ImageSet:
     def name(self) -> str:
         """Its key in the registry."""
         return self.hub.data_set
+
+
+def each_channel(image_set: ImageSet, name: str, values: float | tuple[float, ...]) -> tuple[float, ...]:
+    """What ``mean`` or ``std`` was told to be, a number a channel.
+
+    Raises
+    ------
+    DatasetError
+        If there is neither one number nor one a channel, one is not finite, or a standard deviation is not above 0.
+    """
+    channels = image_set.shape[0]
+    each = values if isinstance(values, tuple) else (values,) * channels
+    sound = len(each) == channels and all(isinstance(value, int | float) and math.isfinite(value) for value in each)
+    if not sound or (name == "std" and min(each) <= 0):
+        wanted = "one number above 0" if name == "std" else "one number"
+        raise DatasetError(
+            f"data set {image_set.name!r}: {name} is {wanted}, or {channels} of them, on the 0 to 1 scale of the "
+            f"pixels; not {values!r}"
+        )
+    return tuple(float(value) for value in each)
 
 
 def _two_files(name: str, repository: str, folder: str) -> HubFiles:

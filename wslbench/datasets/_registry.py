@@ -36,8 +36,8 @@ def load_dataset(name: str, **arguments: Any) -> AnyDataset:
     name
         A key of :data:`DATASETS`.
     **arguments
-        What the data set's loader takes, such as ``interior`` (``convection``) or ``limit_bytes``
-        (``openwebtext``). Most take none.
+        What the data set's loader takes: ``mean`` and ``std`` (images: a number, or one a channel), ``interior``
+        (``convection``), ``limit_bytes`` (``openwebtext``).
 
     Raises
     ------
@@ -53,11 +53,13 @@ def load_dataset(name: str, **arguments: Any) -> AnyDataset:
             raise DatasetError(f"data set {name!r} has no argument {argument!r}: {takes}")
     try:
         # Another WSLBENCH_DATA may hold other files, so it is part of what a cached data set is known by.
-        return _load(name, os.environ.get(DATA_VARIABLE), **arguments)
+        return _load(name, os.environ.get(DATA_VARIABLE), **{key: _hashable(given) for key, given in arguments.items()})
     except TypeError as error:
         if all(_is_plain(value) for value in arguments.values()):
             raise
-        raise DatasetError(f"data set {name!r}: arguments are numbers and names, not {arguments!r}") from error
+        raise DatasetError(
+            f"data set {name!r}: arguments are numbers, names and rows of numbers, not {arguments!r}"
+        ) from error
 
 
 @lru_cache(maxsize=4)
@@ -71,6 +73,10 @@ def _loader(name: str) -> Callable[..., AnyDataset]:
     module_name, function_name = DATASETS[name].split(":")
     loader: Callable[..., AnyDataset] = getattr(importlib.import_module(module_name), function_name)
     return loader
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _is_plain(value: object) -> bool:

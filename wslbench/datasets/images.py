@@ -1,53 +1,64 @@
 """The image data sets: MNIST and its kin, CIFAR, SVHN and Tiny ImageNet, as uint8 pixels.
 
 Files come from ``$WSLBENCH_DATA/<name>/`` or else from the hub; decoded parquet is kept in the cache folder.
+
+Networks that were trained elsewhere may have seen pixels that were normalised otherwise: every data set takes ``mean``
+and ``std``, on the 0 to 1 scale, a number for all channels or one a channel. Left out, they are the ones in common use.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from wslbench.datasets import _idx, _image_columns
 from wslbench.datasets import _image_set as known
 from wslbench.datasets._array_cache import Arrays, cached_arrays, file_key
 from wslbench.datasets._dataset import Dataset
-from wslbench.datasets._image_set import ImageSet
+from wslbench.datasets._image_set import Channels, ImageSet, each_channel
 from wslbench.datasets._places import local_folder
 from wslbench.datasets._shards import split_files
 from wslbench.errors import DatasetError
 
 
-def mnist() -> Dataset:
+def mnist(mean: Channels = None, std: Channels = None) -> Dataset:
     """28 × 28 grey handwritten digits (LeCun, Cortes & Burges): 60,000 and 10,000."""
-    return _load(known.MNIST)
+    return _load(known.MNIST, mean, std)
 
 
-def fashion_mnist() -> Dataset:
+def fashion_mnist(mean: Channels = None, std: Channels = None) -> Dataset:
     """28 × 28 grey pieces of clothing (Xiao, Rasul & Vollgraf 2017): 60,000 and 10,000."""
-    return _load(known.FASHION_MNIST)
+    return _load(known.FASHION_MNIST, mean, std)
 
 
-def cifar10() -> Dataset:
+def cifar10(mean: Channels = None, std: Channels = None) -> Dataset:
     """32 × 32 colour photographs of 10 classes (Krizhevsky 2009): 50,000 and 10,000."""
-    return _load(known.CIFAR10)
+    return _load(known.CIFAR10, mean, std)
 
 
-def cifar100() -> Dataset:
+def cifar100(mean: Channels = None, std: Channels = None) -> Dataset:
     """32 × 32 colour photographs of 100 classes, the fine ones (Krizhevsky 2009): 50,000 and 10,000."""
-    return _load(known.CIFAR100)
+    return _load(known.CIFAR100, mean, std)
 
 
-def svhn() -> Dataset:
+def svhn(mean: Channels = None, std: Channels = None) -> Dataset:
     """32 × 32 cropped colour house-number digits (Netzer et al. 2011): 73,257 and 26,032, "extra" left out."""
-    return _load(known.SVHN)
+    return _load(known.SVHN, mean, std)
 
 
-def tiny_imagenet() -> Dataset:
+def tiny_imagenet(mean: Channels = None, std: Channels = None) -> Dataset:
     """64 × 64 colour photographs of 200 classes: 100,000, and the 10,000 of the validation part as test part."""
-    return _load(known.TINY_IMAGENET)
+    return _load(known.TINY_IMAGENET, mean, std)
 
 
-def _load(image_set: ImageSet) -> Dataset:
+def _load(image_set: ImageSet, mean: Channels, std: Channels) -> Dataset:
+    # Told wrongly, they are refused before any file is read; and they are no part of what the cache knows images by.
+    means = image_set.mean if mean is None else each_channel(image_set, "mean", mean)
+    deviations = image_set.std if std is None else each_channel(image_set, "std", std)
+    return replace(_as_published(image_set), mean=means, std=deviations)
+
+
+def _as_published(image_set: ImageSet) -> Dataset:
     folder = local_folder(image_set.name)
     if folder is None:
         train, test = ([image_set.hub.fetch(file)] for file in image_set.hub.files)

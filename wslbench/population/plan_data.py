@@ -155,7 +155,9 @@ def _published_tokens(recipe: Recipe) -> tuple[int, int]:
         return train, SHAKESPEARE_TOKENS - train
     limit = recipe.data_arguments.get("limit_bytes", OPENWEBTEXT_BYTES)
     each = BYTES_PER_GPT2_TOKEN if recipe.data_arguments.get("tokens") == "gpt2" else 1.0
-    tokens = int(float(limit) / each)
+    if not isinstance(limit, int | float):
+        raise RecipeError(f"recipe {recipe.name!r}: data_arguments.limit_bytes is a number of bytes, not {limit!r}")
+    tokens = int(limit / each)
     return tokens - tokens // TEST_IN, tokens // TEST_IN
 
 

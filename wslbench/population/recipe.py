@@ -11,7 +11,7 @@ from wslbench.annotation.definition import Definition, HessianSettings
 from wslbench.annotation.options import AnnotationOptions
 from wslbench.annotation.seed_pairs import seed_pairs
 from wslbench.architectures import Architecture
-from wslbench.datasets import DATASETS
+from wslbench.datasets import DATASETS, DataArgument
 from wslbench.landscape import PhaseCutoffs
 from wslbench.population.recipe_parts import CardText, GridTried, LoadAxis, Record, TemperatureAxis
 from wslbench.training import Augmentation, Optimisation, TrainingData
@@ -74,7 +74,7 @@ class Recipe(Record):
     scale: str = ""
     card: CardText
     data_set: str
-    data_arguments: dict[str, int | float | str | bool] = Field(default_factory=dict)
+    data_arguments: dict[str, DataArgument] = Field(default_factory=dict)
     train_subset: int | None = Field(default=None, ge=1)
     test_subset: int | None = Field(default=None, ge=1)
     label_noise: float = Field(default=0.0, ge=0, le=0.5)

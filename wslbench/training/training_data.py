@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from wslbench.architectures import Architecture
-from wslbench.datasets import ConvectionDataset, Dataset, TextDataset, load_dataset
+from wslbench.datasets import ConvectionDataset, DataArgument, Dataset, TextDataset, load_dataset
 from wslbench.errors import RecipeError
 from wslbench.training.augmentation import Augmentation
 from wslbench.training.objectives import Classification, Convection, Language, Objective
@@ -39,7 +39,7 @@ class TrainingData(BaseModel):
 
     zoo: str
     data_set: str
-    data_arguments: dict[str, int | float | str | bool] = Field(default_factory=dict)
+    data_arguments: dict[str, DataArgument] = Field(default_factory=dict)
     train_subset: int | None = Field(default=None, ge=1)
     test_subset: int | None = Field(default=None, ge=1)
     label_noise: float = Field(default=0.0, ge=0, le=0.5)
