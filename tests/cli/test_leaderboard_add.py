@@ -318,10 +318,8 @@ def test_strays_beside_results_are_refused_and_keep_none_of_them_out(desk: Desk)
     assert f"{desk.submitted / strays[2]}: there is no result that this audit is of." in of_one.out
 
 
-def test_the_audit_comes_along(desk: Desk, tmp_path: Path) -> None:
-    audit = desk.submitted / "mine" / "audit" / mine(desk).name
-    audit.parent.mkdir()
-    audit.write_text(audit_of(mine(desk)))
+def test_the_audit_comes_along(desk: Desk) -> None:
+    audit = with_an_audit(desk)
     assert desk.run("add", desk.submitted).code == 0
     assert (desk.board / "mine" / "audit" / audit.name).read_bytes() == audit.read_bytes()
 
@@ -335,15 +333,76 @@ def test_the_audit_comes_along(desk: Desk, tmp_path: Path) -> None:
     ],
 )
 def test_an_audit_of_something_else_is_refused_with_its_result(fields: dict, expected: str, desk: Desk) -> None:
-    audit = desk.submitted / "mine" / "audit" / mine(desk).name
-    audit.parent.mkdir()
-    audit.write_text(audit_of(mine(desk)))
+    audit = with_an_audit(desk)
     edited(**fields)(audit)
     before = contents(desk.board)
     said = desk.run("add", desk.submitted)
     assert said.code == 1
     assert expected in said.out
     assert contents(desk.board) == before
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["beside its result", "alone"])
+@pytest.mark.parametrize("folder", ["", "mine"], ids=["of methods", "of one method"])
+def test_an_audit_may_follow_its_result(folder: str, alone: bool, desk: Desk) -> None:
+    assert desk.run("add", desk.submitted).code == 0
+    audit = with_an_audit(desk)
+    board = desk.board / "mine" / "audit" / audit.name
+    if alone:
+        for path in (desk.submitted / "mine").glob("*.*"):
+            path.unlink()
+    dry = desk.run("add", desk.submitted / folder, "--dry-run")
+    assert not board.exists()
+    said = desk.run("add", desk.submitted / folder)
+    there = 0 if alone else 1
+    assert (dry.code, dry.out.splitlines()[-1]) == (0, f"1 would be added, {there} there already, 0 refused.")
+    assert (said.code, said.out.splitlines()[-1]) == (0, f"1 added, {there} there already, 0 refused.")
+    assert board.read_bytes() == audit.read_bytes()
+    again = desk.run("add", desk.submitted / folder)
+    assert again.out.splitlines()[-1] == f"0 added, {there + 1} there already, 0 refused."
+    audit.write_text(audit.read_text().replace("too slow", "much too slow"))
+    other = desk.run("add", desk.submitted / folder)
+    assert (other.code, other.out.splitlines()[-1]) == (1, f"0 added, {there} there already, 1 refused.")
+    assert f"refused    {audit}: {board} is there already and is another; --replace puts this one in its" in other.out
+    assert desk.run("add", desk.submitted / folder, "--replace").code == 0
+    assert board.read_bytes() == audit.read_bytes()
+    assert desk.run("verify").code == 0
+
+
+def test_an_audit_that_follows_must_be_of_the_result_that_is_there(desk: Desk) -> None:
+    assert desk.run("add", desk.submitted).code == 0
+    audit = with_an_audit(desk)
+    edited(provenance__method="0" * 64)(audit)
+    for path in (desk.submitted / "mine").glob("*.*"):
+        path.unlink()
+    before = contents(desk.board)
+    said = desk.run("add", desk.submitted)
+    assert said.code == 1
+    assert f"refused    {audit}: stale: it was made with another method; audit the method again" in said.out
+    assert said.out.splitlines()[-1] == "0 added, 0 there already, 1 refused."
+    assert contents(desk.board) == before
+
+
+def test_an_audit_does_not_outlive_the_result_that_it_is_of(desk: Desk) -> None:
+    with_an_audit(desk)
+    assert desk.run("add", desk.submitted).code == 0
+    board = desk.board / "mine" / "audit" / mine(desk).name
+    assert board.exists()
+    shutil.rmtree(desk.submitted / "mine" / "audit")
+    edited(provenance__method="0" * 64, method__source_hash="0" * 64)(mine(desk))
+    assert desk.run("add", desk.submitted).code == 1
+    assert board.exists()
+    assert desk.run("add", desk.submitted, "--replace").code == 0
+    assert not board.exists()
+    assert desk.run("verify").code == 0
+
+
+def with_an_audit(desk: Desk) -> Path:
+    """Where the audit is that the submitted result now has."""
+    audit = desk.submitted / "mine" / "audit" / mine(desk).name
+    audit.parent.mkdir()
+    audit.write_text(audit_of(mine(desk)))
+    return audit
 
 
 def audit_of(path: Path) -> str:

@@ -7,7 +7,7 @@ and the floors of the leaderboard that the result is to join. No code of a submi
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from wslbench.evaluation.record_files import text_of
 from wslbench.evaluation.result_schema import ResultRecord
 from wslbench.leaderboard.copies import Taken
 from wslbench.leaderboard.results import TaskChecker, audit_of, records_in
-from wslbench.leaderboard.strays import strays, strays_of_method
+from wslbench.leaderboard.strays import strays
 from wslbench.tasks import TaskBook
 from wslbench.zoo import Zoo
 from wslbench.zoo.atomic import replacing
@@ -43,6 +43,8 @@ def add_results(
 ) -> Added:
     """Check results, and copy those that stand, with their audits.
 
+    Audits may follow later, alone or beside results that are there already.
+
     Parameters
     ----------
     sources
@@ -59,45 +61,105 @@ def add_results(
     ResultError
         If a source is not there or holds no result, or the destination cannot be written.
     """
-    found = Added()
-    zoos: dict[str, Zoo] = {}
-    checkers: dict[str, TaskChecker] = {}
-    taken, sent = Taken(destination), dict[Path, Path]()
-    for path in [path for source in sources for path in records_of(source)]:
+    adding = _Adding(destination, book, open_zoo, replace, dry_run)
+    files = [(records_of(source), lone_audits(source)) for source in sources]
+    for path in (path for records, _ in files for path in records):
+        adding.result(path)
+    for audit in (audit for _, audits in files for audit in audits):
+        adding.lone_audit(audit)
+    for source in sources:
+        adding.found.refused.extend(strays(source, adding.audits, of_method=_is_method(source)))
+    return adding.found
+
+
+class _Adding:
+    """One call: what has been looked at, and what came of it."""
+
+    def __init__(
+        self, destination: Path, book: TaskBook, open_zoo: Callable[[str], Zoo], replace: bool, dry_run: bool
+    ) -> None:
+        self.found = Added()
+        self.audits: set[Path] = set()  # that came alone, of a result that is there
+        self._destination, self._book, self._open_zoo = destination, book, open_zoo
+        self._replace, self._dry_run = replace, dry_run
+        self._zoos: dict[str, Zoo] = {}
+        self._checkers: dict[str, TaskChecker] = {}
+        self._taken, self._sent = Taken(destination), dict[Path, Path]()
+
+    def result(self, path: Path) -> None:
+        """Take one result in, with its audit."""
+        target = self._destination / path.parent.name / path.name
         try:
-            task = book[path.stem]
-            if task.id not in checkers:
-                checkers[task.id] = TaskChecker(task, open_zoo, zoos, destination, None)
-            entry = checkers[task.id].entry(path)
-            if path.read_text(encoding="utf-8") != text_of(entry.record):
+            record = self._record(path)
+            if path.read_text(encoding="utf-8") != text_of(record):
                 raise ResultError(
                     "it was scored by older rules or beside other floors, or edited by hand; "
                     "`wslbench leaderboard rescore DIR` scores it anew."
                 )
-            _check_audit(entry.record, path)
-            target = destination / path.parent.name / path.name
-            if target in sent and not _same(path, sent[target]):
-                raise ResultError(f"{sent[target]} is of the same method and task and is another; send one of them.")
-            if target in sent or _same(path, target):
-                sent[target] = path
-                found.unchanged.append(str(target))
-                continue
-            if target.exists() and not replace:
-                raise ResultError(f"{target} is there already and is another; --replace puts this one in its place.")
-            original = taken.original(entry.record, path)
+            _check_audit(record, path)
+            if target in self._sent and not _same_result(path, self._sent[target]):
+                raise ResultError(
+                    f"{self._sent[target]} is of the same method and task and is another; send one of them."
+                )
+            if target in self._sent or _same_result(path, target):
+                self._sent[target] = path
+                self.found.unchanged.append(str(target))
+                self._audit(audit_path(path), audit_path(target))
+                return
+            self._may_replace(target)
+            original = self._taken.original(record, path)
             if original is not None:
                 raise ResultError(f"it is the result of {original.parent.name} under another name: {original}.")
         except WslbenchError as error:
-            found.refused.append(f"{path}: {error}")
-            continue
-        taken.take(entry.record, path)
-        sent[target] = path
-        if not dry_run:
-            _copy(path, target)
-        found.added.append(str(target))
-    for source in sources:
-        found.refused.extend(strays_of_method(source) if _is_method(source) else strays(source))
-    return found
+            self.found.refused.append(f"{path}: {error}")
+            return
+        self._taken.take(record, path)
+        self._sent[target] = path
+        if not self._dry_run:
+            _drop_stale_audit(record, audit_path(target))
+            # Predictions first: a record never stands without them.
+            tables = path.with_suffix(".parquet"), target.with_suffix(".parquet")
+            _copy([tables, (path, target), (audit_path(path), audit_path(target))])
+        self.found.added.append(str(target))
+
+    def lone_audit(self, audit: Path) -> None:
+        """Take an audit in whose result is there already; one of no result at all is left to be named as a stray."""
+        target = self._destination / audit.parent.parent.name / audit.name
+        if not target.exists():
+            return
+        self.audits.add(audit)
+        try:
+            audit_of(self._record(target), audit)
+        except WslbenchError as error:
+            self.found.refused.append(f"{audit}: {error}")
+            return
+        self._audit(audit, audit_path(target))
+
+    def _record(self, path: Path) -> ResultRecord:
+        task = self._book[path.stem]
+        if task.id not in self._checkers:
+            self._checkers[task.id] = TaskChecker(task, self._open_zoo, self._zoos, self._destination, None)
+        return self._checkers[task.id].entry(path).record
+
+    def _audit(self, audit: Path, target: Path) -> None:
+        """An audit that stands, of a result that is there."""
+        if not audit.is_file():
+            return
+        if _same(audit, target):
+            self.found.unchanged.append(str(target))
+            return
+        try:
+            self._may_replace(target)
+        except ResultError as error:
+            self.found.refused.append(f"{audit}: {error}")
+            return
+        if not self._dry_run:
+            _copy([(audit, target)])
+        self.found.added.append(str(target))
+
+    def _may_replace(self, target: Path) -> None:
+        if target.exists() and not self._replace:
+            raise ResultError(f"{target} is there already and is another; --replace puts this one in its place.")
 
 
 def records_of(source: Path) -> list[Path]:
@@ -106,12 +168,18 @@ def records_of(source: Path) -> list[Path]:
     Raises
     ------
     ResultError
-        If there is none.
+        If there is neither one nor an audit.
     """
     found = _records(source) if _is_method(source) else records_in(source)
-    if not found:
+    if not found and not lone_audits(source):
         raise ResultError(f"There is no result in {source}; `wslbench evaluate METHOD.py --out DIR` writes some.")
     return found
+
+
+def lone_audits(source: Path) -> list[Path]:
+    """Paths of the audits beside which the source has no result."""
+    found = sorted(source.glob(f"{'' if _is_method(source) else '*/'}{AUDIT_FOLDER}/*.json"))
+    return [path for path in found if not path.name.startswith(".") and not (path.parent.parent / path.name).exists()]
 
 
 def _records(source: Path) -> list[Path]:
@@ -121,7 +189,8 @@ def _records(source: Path) -> list[Path]:
 def _is_method(source: Path) -> bool:
     """Whether a folder is a method's: records stand in it, and none in folders below, but audits."""
     below = {path.parent.name for path in source.glob("*/*.json") if not path.parent.name.startswith(".")}
-    return bool(_records(source)) and below <= {AUDIT_FOLDER}
+    only_audits = below == {AUDIT_FOLDER} and not any(source.glob(f"{AUDIT_FOLDER}/*.parquet"))
+    return only_audits or (bool(_records(source)) and below <= {AUDIT_FOLDER})
 
 
 def _check_audit(record: ResultRecord, path: Path) -> None:
@@ -132,22 +201,29 @@ def _check_audit(record: ResultRecord, path: Path) -> None:
         raise ResultError(f"its audit {audit}: {error}") from error
 
 
-def _same(path: Path, target: Path) -> bool:
-    return all(
-        other.is_file() and one.read_bytes() == other.read_bytes()
-        for one, other in ((path, target), (path.with_suffix(".parquet"), target.with_suffix(".parquet")))
-    )
-
-
-def _copy(path: Path, target: Path) -> None:
-    """Predictions first, the record last: a record never stands without its predictions."""
-    pairs = [(path.with_suffix(".parquet"), target.with_suffix(".parquet")), (path, target)]
-    if audit_path(path).is_file():
-        pairs.append((audit_path(path), audit_path(target)))
+def _drop_stale_audit(record: ResultRecord, audit: Path) -> None:
+    """Before a record takes another's place: the audit that was of the other does not stay beside it."""
     try:
-        for one, other in pairs:
-            other.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(other) as temporary:
-                shutil.copyfile(one, temporary)
-    except OSError as error:
-        raise ResultError(f"The result {target} cannot be written: {error}") from error
+        audit_of(record, audit)
+    except ResultError:
+        audit.unlink()
+
+
+def _same(path: Path, target: Path) -> bool:
+    return target.is_file() and path.read_bytes() == target.read_bytes()
+
+
+def _same_result(path: Path, target: Path) -> bool:
+    return _same(path, target) and _same(path.with_suffix(".parquet"), target.with_suffix(".parquet"))
+
+
+def _copy(pairs: Iterable[tuple[Path, Path]]) -> None:
+    """Each file to its place, whole or not at all, in this order; a source that is not there is passed over."""
+    for path, target in pairs:
+        try:
+            if path.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with replacing(target) as temporary:
+                    shutil.copyfile(path, temporary)
+        except OSError as error:
+            raise ResultError(f"{target} cannot be written: {error}") from error

@@ -7,7 +7,7 @@ Hidden files and folders (journals, files on their way) and files of other kinds
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -17,14 +17,17 @@ _SUFFIXES: Final = (".json", ".parquet")
 _RECORD_DEPTH: Final = 2  # METHOD/TASK.json
 
 
-def strays(folder: Path) -> list[str]:
-    """A line for each stray file in a folder of results."""
-    return [f"{path}: {why}" for path in _files(folder) if (why := _why(path, len(path.relative_to(folder).parts)))]
+def strays(folder: Path, known: Container[Path] = (), *, of_method: bool = False) -> list[str]:
+    """A line for each stray file in a folder of results, or in the folder of one method.
 
-
-def strays_of_method(folder: Path) -> list[str]:
-    """A line for each stray file in the folder of one method."""
-    return [f"{path}: {why}" for path in _files(folder) if (why := _why(path, len(path.relative_to(folder).parts) + 1))]
+    Parameters
+    ----------
+    known
+        Files of which something has been said already.
+    """
+    above = 1 if of_method else 0
+    found = ((path, _why(path, len(path.relative_to(folder).parts) + above)) for path in _files(folder))
+    return [f"{path}: {why}" for path, why in found if why and path not in known]
 
 
 def _files(folder: Path) -> Iterator[Path]:
