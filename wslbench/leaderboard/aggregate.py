@@ -223,7 +223,8 @@ def _interval_over_tasks(chance: FloatArray, weights: FloatArray, tail: float) -
     low, high = np.full((count, count), 0.5), np.full((count, count), 0.5)
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
         some = slice(start, start + _PAIRS_AT_ONCE)
-        ends = row_quantiles(pairs[some] @ shares, [tail, 1 - tail]).T
+        # Shares that sum to 1 but for rounding make chances a little above 1, and their counterparts −0.
+        ends = row_quantiles(np.clip(pairs[some] @ shares, 0, 1), [tail, 1 - tail]).T
         places = upper[0][some], upper[1][some]
         low[places], high[places] = ends
         low[places[::-1]], high[places[::-1]] = 1 - ends[1], 1 - ends[0]
