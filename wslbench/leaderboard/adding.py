@@ -206,7 +206,10 @@ def _drop_stale_audit(record: ResultRecord, audit: Path) -> None:
     try:
         audit_of(record, audit)
     except ResultError:
-        audit.unlink()
+        try:
+            audit.unlink()
+        except OSError as error:
+            raise ResultError(f"{audit} cannot be removed: {error}") from error
 
 
 def _same(path: Path, target: Path) -> bool:
