@@ -383,6 +383,20 @@ def test_an_audit_that_follows_must_be_of_the_result_that_is_there(desk: Desk) -
     assert contents(desk.board) == before
 
 
+def test_an_audit_may_come_from_another_folder_than_its_result(desk: Desk, tmp_path: Path) -> None:
+    audit = with_an_audit(desk)
+    elsewhere = tmp_path / "audits" / "mine"
+    elsewhere.mkdir(parents=True)
+    shutil.move(audit.parent, elsewhere / "audit")
+    before = contents(desk.board)
+    dry = desk.run("add", desk.submitted, elsewhere, "--dry-run")
+    assert contents(desk.board) == before
+    said = desk.run("add", desk.submitted, elsewhere)
+    assert (dry.code, dry.out.splitlines()[-1]) == (0, "2 would be added, 0 there already, 0 refused.")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "2 added, 0 there already, 0 refused.")
+    assert (desk.board / "mine" / "audit" / audit.name).exists()
+
+
 def test_an_audit_does_not_outlive_the_result_that_it_is_of(desk: Desk) -> None:
     with_an_audit(desk)
     assert desk.run("add", desk.submitted).code == 0

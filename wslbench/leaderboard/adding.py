@@ -123,13 +123,14 @@ class _Adding:
         self.found.added.append(str(target))
 
     def lone_audit(self, audit: Path) -> None:
-        """Take an audit in whose result is there already; one of no result at all is left to be named as a stray."""
+        """Take an audit in whose result is there or was sent too; one of no result is left to be named as a stray."""
         target = self._destination / audit.parent.parent.name / audit.name
-        if not target.exists():
+        result = self._sent.get(target, target)  # what was sent is the one that counts, also before it is written
+        if not result.exists():
             return
         self.audits.add(audit)
         try:
-            audit_of(self._record(target), audit)
+            audit_of(self._record(result), audit)
         except WslbenchError as error:
             self.found.refused.append(f"{audit}: {error}")
             return
