@@ -1,4 +1,4 @@
-"""What people wrote above the tables: every number with an interval is one that the records have."""
+"""What people wrote of results: every number with an interval is one that the records have."""
 
 from __future__ import annotations
 
@@ -8,21 +8,40 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from wslbench.leaderboard.markdown import reading_of
 
-LEADERBOARD = Path(__file__).resolve().parents[2] / "leaderboard"
+ROOT = Path(__file__).resolve().parents[2]
+LEADERBOARD = ROOT / "leaderboard"
 NUMBER = r"−?\d?\.\d\d"
 ESTIMATE = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
+
+COUNTS = re.compile(r"^\| (\w+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
 
 Estimate = tuple[str, str, str]
 
 
-def test_every_interval_of_the_reading_is_one_of_a_record() -> None:
-    reading = reading_of((LEADERBOARD / "README.md").read_text(encoding="utf-8"))
-    found = [match.groups() for match in ESTIMATE.finditer(" ".join(reading.split()))]
-    assert len(found) > 10
+@pytest.mark.parametrize("page", ["leaderboard/README.md", "README.md", "docs/tasks.md", "docs/symmetries.md"])
+def test_every_interval_that_is_written_is_one_of_a_record(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    if page.startswith("leaderboard/"):
+        text = reading_of(text)  # the tables below are written from the records, and tested elsewhere
+    found = [match.groups() for match in ESTIMATE.finditer(" ".join(text.split()))]
+    assert found
     known = {_shown(*each) for path in LEADERBOARD.glob("results/**/*.json") for each in _estimates(_read(path))}
     assert [each for each in found if each not in known] == []
+
+
+def test_the_counts_of_the_reading_are_those_of_the_records() -> None:
+    reading = reading_of((LEADERBOARD / "README.md").read_text(encoding="utf-8"))
+    rows = COUNTS.findall(reading)
+    assert len(rows) > 4
+    for method, *said in rows:
+        records = [_read(path) for path in LEADERBOARD.glob(f"results/{method}/*.json")]
+        lifts = [record["lift"] for record in records if record["task"]["kind"] != "weight_generation"]
+        ahead, behind = sum(lift["low"] > 0 for lift in lifts), sum(lift["high"] < 0 for lift in lifts)
+        assert (method, *map(int, said)) == (method, len(lifts), ahead, behind)
 
 
 def _estimates(node: Any) -> Iterator[tuple[float, float, float]]:
