@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -196,23 +195,35 @@ def test_no_process_of_the_method_outlives_its_unit(run_method: RunMethod) -> No
     assert not psutil.pid_exists(int(result.predictions[0, 0]))
 
 
-def test_no_private_folder_outlives_its_unit(run_method: RunMethod) -> None:
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files of processes started from here lie; no test that runs beside this one has any there."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def test_no_private_folder_outlives_its_unit(write_method: WriteMethod, temporary: Path) -> None:
     fit = "import pathlib; pathlib.Path('deep/er').mkdir(parents=True); raise ValueError(os.getcwd())"
-    failure = run_method(method(fit=fit)).failure
+    source = read_method_file(write_method(method(fit=fit)))
+    with Launcher() as own:
+        failure = run_unit(NUMBERS_UNIT, source, own, Limits(60.0), threading.Event()).failure
     assert failure is not None
-    assert Path(failure.message.split()[1]).name == "work"
-    assert not _private_folders()
+    work = Path(failure.message.split()[1])
+    assert work.name == "work"
+    assert work.parent.parent == temporary
+    assert work.parent.name.startswith(PRIVATE_PREFIX)
+    assert not list(temporary.iterdir())
 
 
-def test_no_private_folder_outlives_a_killed_warden(run_method: RunMethod) -> None:
-    failure = run_method(method(fit="os.kill(os.getppid(), signal.SIGKILL); time.sleep(30)")).failure
+def test_no_private_folder_outlives_a_killed_warden(write_method: WriteMethod, temporary: Path) -> None:
+    source = read_method_file(write_method(method(fit="os.kill(os.getppid(), signal.SIGKILL); time.sleep(30)")))
+    with Launcher() as own:
+        failure = run_unit(NUMBERS_UNIT, source, own, Limits(60.0), threading.Event()).failure
     assert failure is not None
     assert failure.kind == "crashed"
-    assert not _private_folders()
-
-
-def _private_folders() -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob(f"{PRIVATE_PREFIX}*"))
+    assert not list(temporary.iterdir())
 
 
 def test_what_a_failed_method_printed_is_kept(run_method: RunMethod) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -47,8 +47,11 @@ def command(built_tiny_zoo: Path, tmp_path: Path, write_method: WriteMethod) -> 
     ]  # fmt: skip
 
 
-def start(command: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+def start(command: list[str], temporary: Path | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env=os.environ if temporary is None else {**os.environ, "TMPDIR": str(temporary)},
+    )  # fmt: skip
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
@@ -80,14 +83,18 @@ def journaled(tmp_path: Path) -> dict[str, float]:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_end_of_the_evaluation_is_the_end_of_its_processes(command: list[str], tmp_path: Path, how: int) -> None:
-    process = start(command)
+    # Not the folder of everybody: tests that run beside this one have private folders of their own there.
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    process = start(command, temporary)
     wait_until(lambda: stuck(process))
     started = family(process)
     assert len(started) >= 7  # the server; warden, child and sub-process of two units
+    assert len(list(temporary.glob(f"{PRIVATE_PREFIX}*"))) == 2
     process.send_signal(how)
     _, errors = process.communicate(timeout=60)
     wait_until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in started))
-    assert not list(Path(tempfile.gettempdir()).glob(f"{PRIVATE_PREFIX}*"))
+    assert not list(temporary.iterdir())
     if how == signal.SIGKILL:
         assert process.returncode == -signal.SIGKILL
     else:
