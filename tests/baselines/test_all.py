@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import kendalltau
@@ -21,10 +25,18 @@ def fitted(name: str, population: Population, *, classify: bool, seed: int = 0, 
     return method
 
 
+@pytest.fixture(scope="module")
+def fitted_once(population: Population) -> Callable[[str, bool], Any]:
+    """Methods fit with seed 0 on the whole population; tests that only predict share them."""
+    return cache(lambda name, classify: fitted(name, population, classify=classify))
+
+
 @EVERY
 @BOTH
-def test_predictions_have_the_shape_that_the_task_asks_for(name: str, classify: bool, population: Population) -> None:
-    prediction = predict(name, fitted(name, population, classify=classify), population)
+def test_predictions_have_the_shape_that_the_task_asks_for(
+    name: str, classify: bool, population: Population, fitted_once: Callable[[str, bool], Any]
+) -> None:
+    prediction = predict(name, fitted_once(name, classify), population)
     assert np.isfinite(prediction).all()
     if classify:
         assert prediction.shape == (len(population.models), len(PHASES))
@@ -36,16 +48,20 @@ def test_predictions_have_the_shape_that_the_task_asks_for(name: str, classify: 
 
 @EVERY
 @BOTH
-def test_the_same_seed_gives_the_same_predictions(name: str, classify: bool, population: Population) -> None:
-    first = predict(name, fitted(name, population, classify=classify, seed=2), population)
-    second = predict(name, fitted(name, population, classify=classify, seed=2), population)
+def test_the_same_seed_gives_the_same_predictions(
+    name: str, classify: bool, population: Population, fitted_once: Callable[[str, bool], Any]
+) -> None:
+    first = predict(name, fitted_once(name, classify), population)
+    second = predict(name, fitted(name, population, classify=classify), population)
     np.testing.assert_array_equal(first, second)
 
 
 @EVERY
 @BOTH
-def test_a_prediction_depends_on_its_own_model_alone(name: str, classify: bool, population: Population) -> None:
-    method = fitted(name, population, classify=classify)
+def test_a_prediction_depends_on_its_own_model_alone(
+    name: str, classify: bool, population: Population, fitted_once: Callable[[str, bool], Any]
+) -> None:
+    method = fitted_once(name, classify)
     together = predict(name, method, population)
     chunk = np.array([40, 3, 17])
     np.testing.assert_allclose(predict(name, method, population, chunk), together[chunk], rtol=1e-6)

@@ -40,6 +40,7 @@ def written(path, **changes):
     return path
 
 
+@pytest.mark.slow
 def test_two_processes_annotate_a_zoo(bare, tmp_path):
     options = written(tmp_path / "options.yaml")
     result = CliRunner().invoke(app, ["annotate", str(bare.path), "--options", str(options), "--jobs", "2"])

@@ -37,6 +37,7 @@ def environment():
         yield
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_a_cluster_of_our_own(environment, tmp_path):
     process = start_sleepers(tmp_path, "ray")
     family = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
@@ -145,6 +146,7 @@ def test_a_node_with_other_code_is_refused(session, tmp_path, monkeypatch):
         check_nodes(token)
 
 
+@pytest.mark.slow
 def test_a_lost_node_loses_no_job(session, cluster, tmp_path):
     """The last test: for a while ray asks a lost node in vain."""
     node = cluster.add_node(num_cpus=2, **SMALL)
