@@ -11,6 +11,8 @@ from wslbench.annotation.options import options_of
 from wslbench.annotation.order_parameters import hessian_samples
 from wslbench.training import ModelStack
 
+pytestmark = pytest.mark.slow
+
 CELLS = {
     "digits-cnn": (["width=3_learning_rate=0.02", "width=4_learning_rate=0.095"], [(0, 1), (2, 3)]),
     "convection-pinn": (["beta=3_learning_rate=0.002", "beta=8_learning_rate=0.007"], [(0, 1), (2, 4)]),
@@ -18,7 +20,7 @@ CELLS = {
 """Two cells each, and the seed pairs that are compared: a curve takes seconds."""
 
 
-@pytest.fixture(scope="module", params=["digits-cnn", pytest.param("convection-pinn", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=CELLS)
 def measured(request):
     zoo = wslbench.load_zoo(request.param)
     options = options_of(zoo)

@@ -207,9 +207,8 @@ def test_figures_come_in_both_colourings_with_their_text(report):
         assert (report / f"map-{column}.svg").is_file()
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "digits-cnn" else pytest.mark.slow) for name in embedded_zoos()]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", embedded_zoos())
 def test_embedded_zoos_have_a_whole_report(name, tmp_path):
     contents = write_report(load_zoo(name), tmp_path / "out")
     whole(tmp_path / "out")

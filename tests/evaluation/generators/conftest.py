@@ -44,8 +44,8 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Seeds:
     folder = tmp_path_factory.mktemp("seeds")
     recipe = tiny_recipe(
         name=NAME,
-        train_subset=600,
-        test_subset=300,
+        train_subset=300,
+        test_subset=200,
         curve=TINY["curve"] | {"batch_size": 200},
         load={"column": "width", "label": "width", "values": [2]},
         temperature={"column": "learning_rate", "label": "learning rate", "values": [0.05, 0.1]},
