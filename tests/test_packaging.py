@@ -67,6 +67,7 @@ def test_the_wheel_names_the_licence_and_the_command(wheel: Path) -> None:
         assert archive.read(f"{information}/licenses/LICENSE").startswith(b"MIT License")
 
 
+@pytest.mark.slow
 def test_a_wheel_can_be_built_from_the_sdist(tmp_path: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     archive = tmp_path / hatchling.build.build_sdist(str(tmp_path))

@@ -81,7 +81,14 @@ def journaled(tmp_path: Path) -> dict[str, float]:
     return {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("seed-*.json")}
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "how",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_an_end_of_the_evaluation_is_the_end_of_its_processes(command: list[str], tmp_path: Path, how: int) -> None:
     # Not the folder of everybody: tests that run beside this one have private folders of their own there.
     temporary = tmp_path / "temporary"

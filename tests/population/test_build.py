@@ -116,6 +116,7 @@ def test_without_cutoffs_a_small_grid_gets_no_phases_and_says_so(tmp_path):
     assert any("no phases" in note for note in notes)
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_in_one_sentence_and_leaves_no_process(tmp_path):
     recipe = tmp_path / "recipe.yaml"
     # Long enough to be interrupted on any machine.

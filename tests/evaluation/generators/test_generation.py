@@ -177,7 +177,10 @@ def test_what_looks_up_is_called_all_along(seeds: Seeds) -> None:
         ("return [{first: 'weights'}] * count", "wrong_draw", "holds no weights"),
         ("1 / 0", "generate_error", "ZeroDivisionError"),
         ("while True: time.sleep(0.1)", "timeout", "more than the 3 s"),
-        ("return (time.sleep(0.1) for _ in itertools.count() if False)", "timeout", "more than the 3 s"),
+        pytest.param(
+            "return (time.sleep(0.1) for _ in itertools.count() if False)", "timeout", "more than the 3 s",
+            marks=pytest.mark.slow,
+        ),
         ("from sklearn.datasets import load_digits\nload_digits()", "generate_error", "track with data"),
         ("import wslbench\nwslbench.load_zoo('digits-cnn')", "generate_error", "SealedError"),
     ],
