@@ -35,8 +35,8 @@ def write_record(record: BaseModel, path: Path, kind: str) -> None:
 
 
 def text_of(record: BaseModel) -> str:
-    """What a record's file holds."""
-    return record.model_dump_json(indent=2) + "\n"
+    """What a record's file holds: a number a line for people, indented by one, as a repository holds hundreds of them."""
+    return record.model_dump_json(indent=1) + "\n"
 
 
 def read_record_of(
