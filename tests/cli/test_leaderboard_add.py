@@ -31,7 +31,7 @@ def edited(**fields: object) -> Change:
             for step in outer:
                 inside = inside[step]
             inside[last] = value
-        path.write_text(json.dumps(record, indent=2) + "\n")
+        path.write_text(json.dumps(record, indent=1) + "\n")
 
     return change
 

@@ -35,7 +35,7 @@ def write_record(record: BaseModel, path: Path, kind: str) -> None:
 
 
 def text_of(record: BaseModel) -> str:
-    """What a record's file holds: a number a line for people, indented by one, as a repository holds hundreds of them."""
+    """What a record's file holds: a number a line, indented by one, as a repository holds hundreds of them."""
     return record.model_dump_json(indent=1) + "\n"
 
 
